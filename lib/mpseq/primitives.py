@@ -1,0 +1,178 @@
+"""PROTOCOL.md section 3 in code: hashes, key derivation, Diffie-Hellman, signatures, AEAD.
+
+All cryptography comes from Monocypher: on a board the native module `monocypher`, on CPython its
+twin over PyPI's pymonocypher, which has the same names. Secrets live in bytearrays that are wiped.
+"""
+
+try:
+    import monocypher as mc
+
+    mc.blake2b_framed  # PyPI's package of the same name lacks it
+except (ImportError, AttributeError):
+    from . import _pymonocypher as mc
+
+from . import errors
+
+SUITE_XCHACHA20_POLY1305 = 1
+
+KEY = 32
+SIGNATURE = 64
+TAG = 16
+
+_NO_KEY = b""
+_ZERO_NONCE = bytes(24)
+_ZERO_KEY = bytes(32)
+_scratch = bytearray(32)  # one AEAD key at a time, wiped after each use
+
+# The u-coordinates (X25519) and y-coordinates (Edwards25519) of small order that are canonical.
+# The y are the images of the u under u = (1 + y) / (1 - y); see PROTOCOL.md, Differences.
+_U8A = b"\xe0\xebz|;A\xb8\xae\x16V\xe3\xfa\xf1\x9f\xc4j\xda\t\x8d\xeb\x9c2\xb1\xfd\x86b\x05\x16_I\xb8\x00"
+_U8B = b"_\x9c\x95\xbc\xa3P\x8c$\xb1\xd0\xb1U\x9c\x83\xef[\x04D\\\xc4X\x1c\x8e\x86\xd8\"N\xdd\xd0\x9f\x11W"
+_Y8A = b"\xc7\x17jp=M\xd8O\xba<\x0bv\r\x10g\x0f* S\xfa,9\xcc\xc6N\xc7\xfdw\x92\xac\x03z"
+_Y8B = b"&\xe8\x95\x8f\xc2\xb2'\xb0E\xc3\xf4\x89\xf2\xef\x98\xf0\xd5\xdf\xac\x05\xd3\xc639\xb18\x02\x88mS\xfc\x05"
+_ONE = b"\x01" + bytes(31)
+_MINUS_ONE = b"\xec" + b"\xff" * 30 + b"\x7f"
+_SMALL_U = (_ZERO_KEY, _ONE, _MINUS_ONE, _U8A, _U8B)
+_SMALL_Y = (_ONE, _MINUS_ONE, _ZERO_KEY, _Y8A, _Y8B)
+
+wipe = mc.wipe
+blake2b_framed = mc.blake2b_framed
+
+
+def H(tag, *parts):
+    """BLAKE2b-256 over tag and parts, each behind its u32 length: 32 bytes."""
+    return blake2b_framed(_NO_KEY, 32, tag, *parts)
+
+
+def kdf(out, key, tag, *parts):
+    """The same, keyed. `out`: a writable buffer that is filled (may be `key` itself), or a size."""
+    return blake2b_framed(key, out, tag, *parts)
+
+
+def mac(size, key, *parts):
+    """Keyed BLAKE2b cut to `size` bytes: MAC4, MAC8, MAC16."""
+    return bytes(blake2b_framed(key, 32, *parts)[:size])
+
+
+def equal(a, b):
+    """Constant-time comparison of two strings of one length, at most 32 bytes."""
+    if len(a) != len(b) or len(a) > 32:
+        return False
+    left = bytearray(32)
+    right = bytearray(32)
+    left[: len(a)] = a
+    right[: len(b)] = b
+    return mc.verify32(left, right)
+
+
+def _canonical(key, top):
+    return top < 0x7F or key[0] < 0xED or bytes(key[1:31]) != _MINUS_ONE[1:31]
+
+
+def check_x25519_key(key):
+    """Raises BadPublicKey unless `key` (32 bytes) is canonical and not of small order."""
+    if len(key) != KEY or key[31] > 0x7F or not _canonical(key, key[31]) or key in _SMALL_U:
+        raise errors.BadPublicKey()
+    return key
+
+
+def check_eddsa_key(key):
+    """The same for an Edwards25519 key; its top bit is the sign of x."""
+    if len(key) != KEY or not _canonical(key, key[31] & 0x7F):
+        raise errors.BadPublicKey()
+    y = key if key[31] < 0x80 else key[:31] + bytes((key[31] & 0x7F,))
+    if y in _SMALL_Y:
+        raise errors.BadPublicKey()
+    return key
+
+
+def dh(secret, public, out):
+    """X25519 into `out` (32 bytes); an all-zero result is refused."""
+    mc.x25519(secret, public, out)
+    if mc.verify32(out, _ZERO_KEY):
+        raise errors.AllZeroSecret()
+
+
+class KeyPairs:
+    """Exchange keys of one member: `(x, y)` for Diffie-Hellman and `(t_secret, t)` for signing."""
+
+    def __init__(self, random):
+        self.x = bytearray(random(32))
+        self.y = mc.x25519_public_key(self.x)
+        self.t_secret, self.t = signing_key(random)
+
+    def wipe(self):
+        wipe(self.x)
+        wipe(self.t_secret)
+
+
+def signing_key(random):
+    """A fresh EdDSA key: (secret of 64 bytes, public of 32)."""
+    seed = bytearray(random(32))
+    pair = mc.eddsa_key_pair(seed)
+    wipe(seed)
+    return pair
+
+
+def tdh(out, identity, keys, key, y, first):
+    """Triple Diffie-Hellman between me and (key, y) into `out`; `first`: my index is the lower."""
+    shared = bytearray(96)
+    view = memoryview(shared)
+    try:
+        dh(identity.secret, y, view[0:32] if first else view[32:64])
+        dh(keys.x, key, view[32:64] if first else view[0:32])
+        dh(keys.x, y, view[64:96])
+        if first:
+            ends = (identity.public, keys.y, key, y)
+        else:
+            ends = (key, y, identity.public, keys.y)
+        blake2b_framed(_NO_KEY, out, b"tdh", view[0:32], view[32:64], view[64:96], *ends)
+    finally:
+        wipe(shared)
+
+
+def sign(secret, digest):
+    return mc.eddsa_sign(secret, digest)
+
+
+def verify(signature, public, digest):
+    """Raises BadSignature unless it holds."""
+    if not mc.eddsa_check(signature, public, digest):
+        raise errors.BadSignature()
+
+
+def check_suite(suite):
+    if suite != SUITE_XCHACHA20_POLY1305:
+        raise errors.LocalError("suite %d is not available here" % suite)
+
+
+def seal(key, ad, plain, nonce=_ZERO_NONCE):
+    """Suite 1: XChaCha20-Poly1305. Returns ciphertext and tag: len(plain) + 16 bytes."""
+    return mc.aead_lock(key, nonce, ad, plain)
+
+
+def unseal(key, ad, sealed, nonce=_ZERO_NONCE):
+    """The plaintext as a bytearray (wipe it when it holds secrets); raises BadSeal."""
+    if len(sealed) < TAG:
+        raise errors.Truncated()
+    plain = mc.aead_unlock(key, nonce, ad, sealed)
+    if plain is None:
+        raise errors.BadSeal()
+    return plain
+
+
+def seal_once(key, tag, parts, ad, plain):
+    """Seals under KDF(key, tag, parts…), a key that is used for this one plaintext."""
+    kdf(_scratch, key, tag, *parts)
+    try:
+        return seal(_scratch, ad, plain)
+    finally:
+        wipe(_scratch)
+
+
+def unseal_once(key, tag, parts, ad, sealed):
+    kdf(_scratch, key, tag, *parts)
+    try:
+        return unseal(_scratch, ad, sealed)
+    finally:
+        wipe(_scratch)

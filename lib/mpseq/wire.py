@@ -1,0 +1,181 @@
+"""Bytes to fields and back: PROTOCOL.md section 3. It knows encodings and nothing else.
+
+Integers are big-endian; a varint is base 128, most significant group first, without leading zero
+groups; padding is zero and minimal; nothing may trail.
+"""
+
+from . import errors
+
+VERSION = 1
+
+# The first byte of a frame: version in the high four bits, type in the low four.
+MESSAGE = 1
+INVITATION = 2
+JOIN = 3
+ROSTER = 4
+SHARE = 5
+CONFIRM = 6
+ABORT = 7
+REVEAL = 8
+
+# Kinds of message inside a session.
+TEXT = 1
+DATA = 2
+ACK = 3
+INVITE = 4
+APPROVE = 5
+CANCEL = 6
+ADMIT = 7
+LEAVE = 8
+PROPOSE = 9
+SUSPECT = 10
+KEYS = 11
+EXPEL = 12
+AGAIN = 0x80  # added to TEXT or DATA: the body begins with the place it was posted first
+
+MAX_FRAME = 16384
+MAX_PARTICIPANTS = 64
+MAX_NICK = 32
+MAX_NAME = 64
+_MAX_VARINT = 5
+
+
+def head(frame_type):
+    """The first byte of a frame of this type."""
+    return VERSION << 4 | frame_type
+
+
+def frame_type(frame):
+    """The type of a frame of this version; checks size and version."""
+    if len(frame) == 0:
+        raise errors.Truncated()
+    if len(frame) > MAX_FRAME:
+        raise errors.Oversized()
+    if frame[0] >> 4 != VERSION:
+        raise errors.WrongVersion()
+    kind = frame[0] & 15
+    if not MESSAGE <= kind <= REVEAL:
+        raise errors.UnknownType()
+    return kind
+
+
+def varint(value):
+    """Encodes 0 <= value < 2^35."""
+    out = bytes((value & 127,))
+    value >>= 7
+    while value:
+        out = bytes((value & 127 | 128,)) + out
+        value >>= 7
+    return out
+
+
+def sized(data):
+    """`data` behind its length as a varint."""
+    return varint(len(data)) + data
+
+
+def text_bytes(text, limit):
+    """Checks a nick or a name and encodes it with its length; LocalError when it is not right."""
+    try:
+        return sized(_checked_text(text.encode(), limit))
+    except errors.BadText:
+        raise errors.LocalError("a name has 1-%d bytes and no control characters" % limit)
+
+
+def _checked_text(raw, limit):
+    if not 1 <= len(raw) <= limit:
+        raise errors.BadText()
+    for byte in raw:
+        if byte < 32 or byte == 127:
+            raise errors.BadText()
+    try:
+        if str(raw, "utf-8").encode() != raw:
+            raise errors.BadText()
+    except (UnicodeError, ValueError):
+        raise errors.BadText()
+    if b"\xc2" in raw:  # U+0080 to U+009F are control characters too
+        for at in range(len(raw) - 1):
+            if raw[at] == 0xC2 and raw[at + 1] < 0xA0:
+                raise errors.BadText()
+    return raw
+
+
+def padded_length(length):
+    """32, 64, … 1024, then multiples of 1024."""
+    if length > 1024:
+        return (length + 1023) & ~1023
+    size = 32
+    while size < length:
+        size *= 2
+    return size
+
+
+class Reader:
+    """Takes fields off the front of `data`; raises Truncated, TrailingBytes and the like."""
+
+    def __init__(self, data, at=0):
+        self.data = memoryview(data)
+        self.at = at
+
+    def view(self, size):
+        end = self.at + size
+        if size < 0 or end > len(self.data):
+            raise errors.Truncated()
+        out = self.data[self.at : end]
+        self.at = end
+        return out
+
+    def take(self, size):
+        return bytes(self.view(size))
+
+    def secret(self, size):
+        """A bytearray of its own, to be wiped."""
+        return bytearray(self.view(size))
+
+    def byte(self):
+        if self.at >= len(self.data):
+            raise errors.Truncated()
+        self.at += 1
+        return self.data[self.at - 1]
+
+    def varint(self):
+        value = self.byte()
+        if value == 0x80:
+            raise errors.BadVarint()
+        if value < 0x80:
+            return value
+        value &= 127
+        for _ in range(_MAX_VARINT - 1):
+            byte = self.byte()
+            value = value << 7 | byte & 127
+            if byte < 0x80:
+                return value
+        raise errors.BadVarint()
+
+    def sized(self, limit=MAX_FRAME):
+        size = self.varint()
+        if size > limit:
+            raise errors.Oversized()
+        return self.view(size)
+
+    def text(self, limit):
+        return str(_checked_text(bytes(self.sized(limit)), limit), "utf-8")
+
+    def rest(self):
+        return self.view(len(self.data) - self.at)
+
+    def end(self):
+        if self.at != len(self.data):
+            raise errors.TrailingBytes()
+
+    def padding(self, length):
+        """The body of `length` bytes and its padding, to the end."""
+        body = self.view(length)
+        size = padded_length(length)
+        if len(self.data) - self.at != size - length:
+            raise errors.BadPadding()
+        for at in range(self.at, len(self.data)):
+            if self.data[at]:
+                raise errors.BadPadding()
+        self.at = len(self.data)
+        return body
