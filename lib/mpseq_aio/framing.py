@@ -1,0 +1,219 @@
+"""Frames on a serial line shared with a console: COBS, CRC-32, text in between.
+
+One frame on the wire is `00 02 COBS(payload + CRC-32 of payload, big-endian) 00`. Whatever else
+stands between zeros is text: log lines, tracebacks, the REPL. A damaged or cut frame is dropped
+and counted, the next one comes through. Knows bytes only; `link` knows what they mean.
+"""
+
+from binascii import crc32
+
+try:
+    from micropython import const
+except ImportError:
+
+    def const(value):
+        return value
+
+
+MAX_PAYLOAD = 16384 + 512  # a 16 KiB frame and the link message around it
+MAX_LINE = 512  # bytes of text after which a line is handed on unfinished
+
+_TEXT = const(0)
+_ZERO = const(1)  # a zero was the last byte: the next one says what follows
+_FRAME = const(2)
+_SKIP = const(3)  # inside a frame that grew too long
+_MARK = const(2)
+_SALVAGE = const(16)  # so many printable bytes in a row are text: chance in ciphertext 1e-7
+
+
+def encode(payload) -> bytes:
+    """The bytes to write for `payload` (0 to `MAX_PAYLOAD` bytes); ValueError when longer.
+
+    Adds 8 bytes and one per 254. The result is never a multiple of 64 bytes long, on which a
+    USB endpoint may stall: an extra zero, which readers ignore, sees to that.
+    """
+    if len(payload) > MAX_PAYLOAD:
+        raise ValueError("payload of %d bytes, at most %d" % (len(payload), MAX_PAYLOAD))
+    data = bytes(payload) + crc32(payload).to_bytes(4, "big")
+    size = len(data)
+    out = bytearray(size + size // 254 + 5)
+    out[1] = _MARK
+    to = 2
+    at = 0
+    while True:
+        zero = data.find(b"\0", at, at + 254)
+        end = zero if zero >= 0 else min(at + 254, size)
+        count = end - at
+        out[to] = count + 1
+        out[to + 1 : to + 1 + count] = data[at:end]
+        to += count + 1
+        at = end
+        if zero >= 0:
+            at += 1
+        elif at >= size:
+            break
+    to += 1  # the closing zero
+    if to & 63 == 0:
+        to += 1
+    return bytes(memoryview(out)[:to])
+
+
+class FrameReader:
+    """Takes what a serial line brings, in any pieces; gives payloads and lines of text.
+
+    Memory is bounded: `max_payload` + 0.4 % and `MAX_LINE` bytes, allocated once.
+    `bad` counts frames with a wrong CRC or encoding (a cut frame shows up here too), `overlong`
+    frames over the cap, `good` the ones handed out.
+    """
+
+    def __init__(self, max_payload: int = MAX_PAYLOAD):
+        self.good = 0
+        self.bad = 0
+        self.overlong = 0
+        size = max_payload + 4
+        self._frame = bytearray(size + size // 254 + 1)
+        self._view = memoryview(self._frame)
+        self._line = bytearray(MAX_LINE)
+        self._fill = 0  # bytes used in _frame or _line, whichever the state needs
+        self._state = _TEXT
+
+    def feed(self, data):
+        """Yields `bytes` for each payload and `str` for each line of text found in `data`.
+
+        Run it to its end: what it has not looked at when abandoned is lost.
+        """
+        at = 0
+        size = len(data)
+        while at < size:
+            if self._state == _ZERO:
+                if data[at] == _MARK:
+                    self._state = _FRAME
+                    at += 1
+                elif data[at] == 0:
+                    at += 1
+                else:
+                    self._state = _TEXT
+                self._fill = 0
+                continue
+            zero = data.find(b"\0", at)
+            end = zero if zero >= 0 else size
+            if self._state == _TEXT:
+                yield from self._take_text(data, at, end)
+            elif self._state == _FRAME:
+                if self._fill + end - at > len(self._frame):
+                    self.overlong += 1
+                    self._state = _SKIP
+                else:
+                    self._view[self._fill : self._fill + end - at] = data[at:end]
+                    self._fill += end - at
+            at = end
+            if zero >= 0:
+                at += 1
+                yield from self._finish()
+
+    def idle(self):
+        """Yields what was held back; to be called when the line has been quiet for a while.
+
+        An unfinished line is handed on, and a frame that was cut (a board that was reset or
+        crashed) is given up, so that the text which follows it is seen.
+        """
+        if self._state == _TEXT:
+            yield from self._flush_line()
+        elif self._state != _ZERO:
+            yield from self._finish()
+            self._state = _TEXT
+
+    def _take_text(self, data, at, end):
+        while at < end:
+            newline = data.find(b"\n", at, end)
+            stop = newline if newline >= 0 else end
+            count = min(stop - at, MAX_LINE - self._fill)
+            self._line[self._fill : self._fill + count] = data[at : at + count]
+            self._fill += count
+            at += count
+            if at == newline:
+                at += 1
+                yield from self._flush_line(True)
+            elif self._fill == MAX_LINE:
+                yield from self._flush_line()
+
+    def _flush_line(self, complete=False):
+        if self._fill or complete:
+            line = printable(bytes(memoryview(self._line)[: self._fill]))
+            self._fill = 0
+            yield line
+
+    def _finish(self):
+        # A zero has come: what stood before it is complete.
+        if self._state == _TEXT:
+            yield from self._flush_line()
+        elif self._state == _FRAME and self._fill:
+            size = self._decode()
+            if size >= 0:
+                self.good += 1
+                yield bytes(self._view[:size])
+            else:
+                self.bad += 1
+                text = _salvage(bytes(self._view[: self._fill]))
+                if text:
+                    yield text
+        self._state = _ZERO
+        self._fill = 0
+
+    def _decode(self) -> int:
+        # COBS in place (the result is never longer); size of the payload, -1 when damaged.
+        # The buffer must stay as received when the answer is -1 because of its encoding.
+        frame = self._frame
+        view = self._view
+        fill = self._fill
+        at = 0
+        while at < fill:
+            at += frame[at]
+        if at != fill:
+            return -1
+        at = 0
+        to = 0
+        while at < fill:
+            code = frame[at]
+            view[to : to + code - 1] = view[at + 1 : at + code]
+            to += code - 1
+            at += code
+            if code < 255 and at < fill:
+                frame[to] = 0
+                to += 1
+        to -= 4
+        if to < 0 or crc32(view[:to]) != int.from_bytes(view[to : to + 4], "big"):
+            return -1
+        return to
+
+
+def printable(data) -> str:
+    """Text of `data` (bytes) with everything a terminal would obey, or not show, as `\\xNN`."""
+    try:
+        text = data.decode()
+    except UnicodeError:
+        return "".join(chr(c) if 32 <= c < 127 or c == 9 else "\\x%02x" % c for c in data.rstrip())
+    return clean(text.rstrip())
+
+
+def clean(text: str) -> str:
+    """`text` with control characters (but tab) as `\\xNN`, safe to show on a terminal."""
+    for character in text:
+        code = ord(character)
+        if code < 32 and code != 9 or 127 <= code < 160:
+            break
+    else:
+        return text
+    return "".join(
+        "\\x%02x" % ord(c) if ord(c) < 32 and c != "\t" or 127 <= ord(c) < 160 else c for c in text
+    )
+
+
+def _salvage(data) -> str:
+    # The text at the end of a cut frame: the traceback of what cut it.
+    start = len(data)
+    while start and (32 <= data[start - 1] < 127 or data[start - 1] in b"\r\n\t"):
+        start -= 1
+    if len(data) - start < _SALVAGE:
+        return ""
+    return printable(data[start:].replace(b"\r", b"")).replace("\\x0a", "\n")
