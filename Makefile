@@ -1,0 +1,103 @@
+# mpseq: everything is built into build/ and .venv, from pinned upstream sources. `make` lists the targets.
+#
+#   MPY_DIR=…         a MicroPython checkout of yours (with its submodules) instead of the fetched one
+#   MONOCYPHER_DIR=…  a folder of yours with monocypher.c and .h
+#   DEBIAN_MIRROR=…   where Debian's source packages are, if apt's own configuration does not say
+#   JOBS=…            how many compilers at once
+
+# Under its own name: BUILD in the environment would reach the makefiles called from here.
+BUILD := $(CURDIR)/build
+export MPSEQ_BUILD := $(BUILD)
+VENV := $(CURDIR)/.venv
+PYTHON := $(VENV)/bin/python
+STAMPS := $(BUILD)/.stamps
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+STEP := sh firmware/tools/step
+
+ifeq ($(origin MPY_DIR),undefined)
+MPY_DIR := $(BUILD)/micropython
+MPY_SOURCES := $(STAMPS)/micropython
+endif
+ifeq ($(origin MONOCYPHER_DIR),undefined)
+MONOCYPHER_DIR := $(BUILD)/monocypher
+MONOCYPHER_SOURCES := $(STAMPS)/monocypher
+endif
+override MPY_DIR := $(abspath $(MPY_DIR))
+override MONOCYPHER_DIR := $(abspath $(MONOCYPHER_DIR))
+
+NATMOD_ARCHS := x64 x86 armv6m armv7m armv7emsp armv7emdp xtensa rv32imc
+natmod_file = $(BUILD)/natmod/monocypher-mpy6.3-$(1).mpy
+FIRMWARE := $(foreach board,qemu-rv32 qemu-cortex-m3,$(BUILD)/firmware/$(board).elf $(BUILD)/firmware/$(board)-plain.elf)
+UNIX := $(BUILD)/unix/mpseq-micropython $(BUILD)/unix/micropython-plain
+TEST_NATMODS := $(foreach arch,x64 rv32imc armv7m,$(call natmod_file,$(arch)))
+READY = $(STAMPS)/python $(UNIX) $(FIRMWARE) $(TEST_NATMODS)
+
+.DEFAULT_GOAL := help
+.PHONY: help deps unix firmware natmod natmods demo test bench lint vectors clean distclean FORCE
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(READY) ## a desktop, a MicroPython process and an emulated board in one secure room
+	@$(VENV)/bin/mpseq demo
+
+test: $(READY) ## every test, on CPython, MicroPython and the emulated boards
+	@$(PYTHON) -m pytest tests $(PYTEST_ARGS)
+
+bench: $(READY) ## sizes, times, instructions and heap; also into build/bench.json
+	@$(PYTHON) tests/bench/bench.py
+
+deps: $(STAMPS)/apt $(STAMPS)/python $(MPY_SOURCES) $(MONOCYPHER_SOURCES) ## packages, Python environment, upstream sources
+
+unix: $(UNIX) ## MicroPython for this machine with mpseq inside, a plain one, and mpy-cross
+
+firmware: $(FIRMWARE) ## firmware for the emulated boards (RV32IMC, Cortex-M3), with mpseq inside and plain
+
+natmod: $(call natmod_file,$(or $(ARCH),x64)) ## the native module as a file to import: ARCH=x64 (or x86 armv7m rv32imc …)
+
+natmods: $(foreach arch,$(NATMOD_ARCHS),$(call natmod_file,$(arch))) ## the native module for every architecture
+
+lint: $(STAMPS)/python $(STAMPS)/lint-c ## ruff, and our C without a warning
+	@$(VENV)/bin/ruff check .
+
+vectors: $(READY) ## write tests/vectors anew
+	@$(PYTHON) tests/make_vectors.py
+
+clean: ## remove what was built, keep what was fetched
+	rm -rf $(addprefix $(BUILD)/,unix firmware natmod mpy-cross mods lint log) $(STAMPS)/lint-c
+
+distclean: ## remove build/ and .venv
+	rm -rf $(BUILD) $(VENV)
+
+# --- what this machine needs -------------------------------------------------------------------
+
+APT_PACKAGES := gcc make libc6-dev dpkg-dev xz-utils pkg-config libffi-dev libmbedtls-dev python3-venv \
+	gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf gcc-arm-none-eabi libnewlib-arm-none-eabi \
+	debian-archive-keyring $(if $(shell grep -s '^ID=debian' /etc/os-release),,python-apt-common) \
+	'cmd:qemu-system-riscv32=qemu-system-riscv|qemu-system-misc' 'cmd:qemu-system-arm=qemu-system-arm'
+
+$(STAMPS)/apt: firmware/tools/apt-packages | $(STAMPS)
+	@$(STEP) "packages of this machine" "see that apt works (network, disk, sudo), then run make again" \
+		sh firmware/tools/apt-packages $(APT_PACKAGES)
+	@touch $@
+
+$(STAMPS)/python: host_tools/pyproject.toml firmware/tools/python-env $(STAMPS)/apt | $(STAMPS)
+	@$(STEP) "Python environment" "see that pip reaches its index; 'rm -rf .venv' starts it afresh" \
+		sh firmware/tools/python-env $(VENV) './host_tools[test]'
+	@touch $@
+
+$(STAMPS)/micropython: firmware/tools/fetch-micropython firmware/tools/micropython.sha256 $(STAMPS)/apt | $(STAMPS)
+	@$(STEP) "MicroPython sources" "set DEBIAN_MIRROR to a mirror of Debian, or MPY_DIR to a checkout of MicroPython 1.25" \
+		sh firmware/tools/fetch-micropython $(MPY_DIR)
+	@touch $@
+
+$(STAMPS)/monocypher: firmware/tools/fetch-monocypher firmware/tools/monocypher.txt $(STAMPS)/python | $(STAMPS)
+	@$(STEP) "Monocypher sources" "see that pip reaches its index, or set MONOCYPHER_DIR to a folder with monocypher.c 4.0.3" \
+		sh firmware/tools/fetch-monocypher $(MONOCYPHER_DIR) $(PYTHON)
+	@touch $@
+
+$(STAMPS) $(BUILD)/unix $(BUILD)/firmware $(BUILD)/natmod:
+	@mkdir -p $@
+
+include firmware/build.mk
