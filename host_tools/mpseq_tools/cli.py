@@ -1,5 +1,7 @@
 """`mpseq`: the command line. Each command imports only what it needs."""
 
+import asyncio
+
 import typer
 
 app = typer.Typer(
@@ -13,6 +15,18 @@ app = typer.Typer(
 @app.callback()
 def _root():
     pass
+
+
+@app.command()
+def relay(
+    host: str = typer.Option("127.0.0.1", help="Address to listen on; 0.0.0.0 for every one."),
+    port: int = typer.Option(7676, help="TCP port; 0 takes a free one."),
+    quiet: bool = typer.Option(False, "--quiet", help="Do not print who enters and leaves."),
+):
+    """Serve rooms over TCP. It passes on what it cannot read and keeps nothing."""
+    from mpseq_tools.relay import run
+
+    raise typer.Exit(asyncio.run(run(host, port, quiet)))
 
 
 @app.command()

@@ -1,0 +1,120 @@
+"""A room on a relay over TCP: each link message behind its length (u32, big-endian).
+
+Runs on CPython and on MicroPython with a network. Every carrier has the same five methods:
+`open`, `recv`, `post`, `ping`, `close`; the way being lost is always CarrierLost.
+"""
+
+import asyncio
+
+from . import link
+
+DEFAULT_PORT = 7676
+
+
+async def read_message(reader):
+    """Next message tuple from an asyncio stream; CarrierLost at its end, LinkError when bad.
+
+    Must not be cancelled and called again: part of a message would be lost.
+    """
+    try:
+        size = int.from_bytes(await reader.readexactly(4), "big")
+        if size > link.MAX_MESSAGE:
+            raise link.TooLong("message of %d bytes, at most %d" % (size, link.MAX_MESSAGE))
+        data = await reader.readexactly(size)
+    except EOFError:
+        raise link.CarrierLost("the other side closed the connection") from None
+    except OSError as error:
+        raise link.CarrierLost("connection lost (%s)" % error) from None
+    return link.decode(data)
+
+
+def frame_message(message) -> bytes:
+    """A message tuple with its length in front, as it goes over TCP."""
+    data = link.encode(message)
+    return len(data).to_bytes(4, "big") + data
+
+
+class TcpRoom:
+    """Client of a relay: one room, one label.
+
+    `label` is what was asked for until `open`, then what the relay gave (it adds a number when
+    the label is taken). `room` and `label`: 1-64 bytes of UTF-8.
+    """
+
+    def __init__(self, host: str, port: int, room: str, label: str):
+        self.host = host
+        self.port = port
+        self.room = link.check_name(room)
+        self.label = self.wanted = link.check_name(label)
+        self._reader = None
+        self._writer = None
+        self._lock = asyncio.Lock()
+
+    async def open(self):
+        """Connects and enters; returns the labels present, the own one first. CarrierLost."""
+        try:
+            self._reader, self._writer = await asyncio.open_connection(self.host, self.port)
+        except OSError as error:
+            raise link.CarrierLost(
+                "no relay at %s port %d (%s)" % (self.host, self.port, error)
+            ) from None
+        try:
+            await self._send((link.HELLO, link.VERSION, link.MAX_FRAME, self.room, self.wanted))
+            message = await self.recv()
+            if message[0] != link.WELCOME or not message[1]:
+                raise link.CarrierLost("the relay did not say WELCOME")
+        except Exception:
+            await self._drop()
+            raise
+        self.label = message[1][0]
+        return message[1]
+
+    async def recv(self):
+        """Next message tuple; CarrierLost when the room is gone, with the relay's reason."""
+        reader = self._reader
+        if reader is None:
+            raise link.CarrierLost("not connected")
+        try:
+            message = await read_message(reader)
+        except link.LinkError as error:
+            raise link.CarrierLost("the relay speaks another language (%s)" % error) from None
+        if message[0] == link.ERROR:
+            raise link.CarrierLost("the relay says: " + message[1])
+        return message
+
+    async def post(self, frame):
+        """Posts a frame (at most 16,384 bytes) to everyone in the room, oneself included."""
+        await self._send((link.POST, frame))
+
+    async def ping(self):
+        """Shows the relay that this client lives; it answers with PONG."""
+        await self._send((link.PING,))
+
+    async def close(self):
+        """Leaves the room; never raises."""
+        try:
+            await self._send((link.BYE,))
+        except (OSError, link.LinkError):
+            pass
+        await self._drop()
+
+    async def _send(self, message):
+        data = frame_message(message)
+        async with self._lock:
+            writer = self._writer
+            if writer is None:
+                raise link.CarrierLost("not connected")
+            try:
+                writer.write(data)
+                await writer.drain()
+            except OSError as error:
+                raise link.CarrierLost("connection lost (%s)" % error) from None
+
+    async def _drop(self):
+        writer, self._reader, self._writer = self._writer, None, None
+        if writer is not None:
+            try:
+                writer.close()
+                await writer.wait_closed()
+            except OSError:
+                pass
