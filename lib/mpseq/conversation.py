@@ -1,0 +1,272 @@
+"""A conversation: one member's view of one room. The only door to the protocol core.
+
+In: `receive(label, frame, now)`, `tick(now)` and what the application asks for. Out:
+`take_frames()` and `take_events()`. No I/O, no clock, no randomness of its own. `now` counts
+milliseconds, never goes back and never wraps. What moves the state from session to session stands
+here and in `rounds`; the rules of who is in stand in `membership`.
+"""
+
+from . import errors, events, wire
+from .invitation import invite, open_invitation
+from .membership import ANY, MAX_INVITED, encode_invite
+from .outbox import Outbox
+from .primitives import SUITE_XCHACHA20_POLY1305, check_suite, check_x25519_key
+from .roster import Room, find
+from .rounds import Rounds
+from .talk import Talk
+
+_OPENINGS = 8  # invitations opened in a burst; then one in two seconds
+_OPENING_REFILL = 2000
+
+
+class Settings:
+    """Times in milliseconds; PROTOCOL.md 4-6 gives the bounds."""
+
+    def __init__(self):
+        self.ack_after = 15000  # a text unacknowledged: at most 60 s
+        self.batch_wait = 3000  # an inviter waits this long for more JOINs
+        self.next_proposer = 5000  # each higher index proposes this much later
+        self.roster_after = 10000  # anyone posts a ROSTER that its proposer owes
+        self.rekey_after = 600000
+        self.rekey_frames = 1000
+        self.repost_after = 10000  # a frame without echo is posted again
+
+
+class Conversation(Talk, Rounds):
+    """`identity`: an Identity; `nick`: 1-32 bytes of UTF-8; `random(n)` returns n random bytes;
+    `psk`: a pre-shared key (bytes) that all members must have, or nothing."""
+
+    def __init__(self, identity, nick, random, psk=b"", settings=None):
+        wire.text_bytes(nick, wire.MAX_NICK)
+        self.identity = identity
+        self.nick = nick
+        self.settings = settings or Settings()
+        self.room = None
+        self.session = None
+        self.refused = {}  # how many frames were refused, by reason
+        self._random = random
+        self._psk = psk
+        self._events = []
+        self._outbox = Outbox(self.settings.repost_after)
+        self._wake = None
+        self._openings = _OPENINGS
+        self._opened_at = 0
+        self._start_talk()
+        self._start_rounds()
+
+    # --- what the application sees
+
+    @property
+    def name(self):
+        return self.room.name if self.room else None
+
+    @property
+    def members(self):
+        """Members of the session, ascending by key; empty outside."""
+        return list(self.session.members) if self.session else []
+
+    @property
+    def code(self):
+        """The session code (5.5) to compare by voice, or None."""
+        return self.session.code if self.session else None
+
+    @property
+    def transcript(self):
+        """(messages, 32-byte hash): equal for all who saw the same in this session."""
+        return (self.session.count, self.session.h) if self.session else (0, b"")
+
+    @property
+    def exchange_running(self):
+        return self._attempt is not None
+
+    def take_events(self):
+        out = self._events
+        self._events = []
+        return out
+
+    def take_frames(self):
+        return self._outbox.take_frames()
+
+    def next_tick(self):
+        """When tick() should be called at the latest, or None."""
+        return self._wake
+
+    # --- what the application asks for
+
+    def create(self, name, now, suite=SUITE_XCHACHA20_POLY1305, policy=ANY):
+        """Founds a conversation; I am alone in it until somebody joins (section 4)."""
+        if self.room:
+            raise errors.LocalError("already in a conversation")
+        check_suite(suite)
+        if policy != ANY:
+            raise errors.LocalError("this policy is not available yet")
+        wire.text_bytes(name, wire.MAX_NAME)
+        room = Room(name, self._random(16), self.identity.public, suite, policy, self._psk)
+        self.room = room
+        self._found(now)
+        self._act(now)
+
+    def invite(self, invitees, now):
+        """Invites several at once: [(nick, 32-byte key)], at most 64 open invitations."""
+        self._need_session()
+        invitees = list(invitees)
+        if not invitees or len(self._invites) + len(invitees) > MAX_INVITED:
+            raise errors.LocalError("1-%d open invitations" % MAX_INVITED)
+        if len(invitees) + len(self.session.members) > wire.MAX_PARTICIPANTS:
+            raise errors.LocalError("a room has at most %d people" % wire.MAX_PARTICIPANTS)
+        nicks = []
+        keys = []
+        for nick, key in invitees:
+            wire.text_bytes(nick, wire.MAX_NICK)
+            try:
+                check_x25519_key(key)
+            except errors.BadPublicKey:
+                raise errors.LocalError("the key of %s is not a valid key" % nick)
+            if find(self.session.members, key) >= 0 or key in keys:
+                raise errors.LocalError("%s is here already" % nick)
+            if nick in nicks or self._membership.nick_is_taken(nick, key):
+                raise errors.LocalError("the nick %s is taken" % nick)
+            nicks.append(nick)
+            keys.append(key)
+        self._invites = [one for one in self._invites if one.key not in keys]
+        frame, opened = invite(self.identity, self.nick, self.room, invitees, self._random)
+        self._post_message(wire.INVITE, encode_invite(opened[0].id, invitees), now)
+        self._outbox.post(frame, now)
+        self._invites.extend(opened)
+        self._act(now)
+
+    def accept(self, invitation, now):
+        """Answers an invitation (of the event Invited) with a JOIN."""
+        if self.session:
+            raise errors.LocalError("already in a conversation")
+        check_suite(invitation.room.suite)
+        self._ask_to_join(invitation, now)
+        self._act(now)
+
+    def decline(self, invitation):
+        """Nothing is sent: a stranger learns nothing from silence."""
+
+    def send(self, text, now):
+        """Queues a text (str); it is posted as soon as the protocol allows."""
+        self._say(wire.TEXT, text.encode(), now)
+
+    def send_data(self, content_type, data, now):
+        """Queues data with a content type, for instance "text/csv"."""
+        self._say(wire.DATA, wire.text_bytes(content_type, wire.MAX_NAME) + bytes(data), now)
+
+    def rekey(self, now):
+        """Asks for a fresh group key now, not when it falls due."""
+        self._need_session()
+        if len(self.session.members) > 1 and self._last_rekey == self.identity.public:
+            raise errors.LocalError("the last re-key was mine: somebody else must do the next")
+        self._rekey_asked = True
+        self._act(now)
+
+    def leave(self, now):
+        """Says good-bye; the event Left comes when the room has heard it."""
+        if self.session is None or len(self.session.members) == 1:
+            self._out(False)
+            return
+        self._leaving = now
+        self._act(now)
+
+    # --- what the carrier brings
+
+    def carrier_enter(self, label, now):
+        """A hint for people; it changes nothing (section 2)."""
+
+    def carrier_leave(self, label, now):
+        """A hint: section 6 makes some timers shorter by it, nothing more."""
+
+    def tick(self, now):
+        self._act(now)
+
+    def receive(self, label, frame, now):
+        """A frame of the room, mine included. A frame that is refused changes nothing; the event
+        Refused says why."""
+        frame = bytes(frame)
+        try:
+            self._outbox.echoed(frame)
+            self._receive(frame, now)
+        except errors.FrameError as error:
+            name = error.name
+            self.refused[name] = self.refused.get(name, 0) + 1
+            self._events.append(events.Refused(label, name))
+        self._act(now)
+
+    def _receive(self, frame, now):
+        kind = wire.frame_type(frame)
+        if kind == wire.MESSAGE:
+            if self.session:
+                self._receive_message(frame, now)
+        elif kind == wire.INVITATION:
+            self._receive_invitation(frame, now)
+        elif kind == wire.JOIN:
+            self._receive_join(frame, now)
+        elif kind == wire.ROSTER:
+            self._receive_roster(frame, now)
+        elif kind in (wire.SHARE, wire.CONFIRM):
+            self._receive_exchange(kind, frame, now)
+        # ABORT and REVEAL: section 7
+
+    def _receive_invitation(self, frame, now):
+        if self.session:
+            return  # an invitee already inside ignores it (5.1)
+        refill = (now - self._opened_at) // _OPENING_REFILL
+        if self._openings + refill >= _OPENINGS:
+            self._openings = _OPENINGS
+            self._opened_at = now
+        elif self._openings == 0 and refill == 0:
+            raise errors.TooManyInvitations()
+        else:
+            self._openings += refill
+            self._opened_at += refill * _OPENING_REFILL
+        self._openings -= 1
+        try:
+            invitation = open_invitation(frame, self.identity, self._psk)
+        except errors.Stranger:
+            return  # for somebody else
+        self._events.append(events.Invited(invitation))
+
+    # --- helpers
+
+    def _need_session(self):
+        if self.session is None:
+            raise errors.LocalError("not in a conversation yet")
+        if self._leaving is not None:
+            raise errors.LocalError("leaving")
+
+    def _member(self, index):
+        return self.session.members[index]
+
+    def _out(self, removed):
+        """I am no longer in: everything of the conversation is wiped and forgotten."""
+        if self._attempt:
+            self._attempt.exchange.abandon()
+        if self.session:
+            self.session.wipe()
+            if self.session.keys:
+                self.session.keys.wipe()
+        if self._joining:
+            self._forget_joining()
+        for one in self._invites:
+            one.wipe()
+        self.room = None
+        self.session = None
+        self._outbox.clear()
+        self._start_talk()
+        self._start_rounds()
+        self._events.append(events.Left(removed))
+
+    def _act(self, now):
+        """Does what is due at `now` and sets when to look again."""
+        self._wake = None
+        if self.session:
+            self._act_rounds(now)
+        if self.session:
+            self._act_talk(now)
+        self._wake_at(self._outbox.repost(now))
+
+    def _wake_at(self, when):
+        if when is not None and (self._wake is None or when < self._wake):
+            self._wake = when

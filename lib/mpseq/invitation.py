@@ -1,0 +1,224 @@
+"""INVITATION and JOIN: how one who is not in yet and its inviter find each other (5.1, 5.2).
+
+INVITATION: type, nonce (24), e (32), count (1), slots of one length. A slot: A_inviter sealed under
+DH(e, A_j), then the contents sealed under the added DH(a_inviter, A_j).
+JOIN: type, MAC8(k_j, rest of frame), nonce (24), y (32), sealed nick, A, t, ticket.
+"""
+
+from . import errors, wire
+from .primitives import (
+    KEY,
+    TAG,
+    KeyPairs,
+    check_eddsa_key,
+    check_x25519_key,
+    dh,
+    equal,
+    kdf,
+    mac,
+    mc,
+    seal,
+    tdh,
+    unseal,
+    wipe,
+)
+from .roster import Guest, Room
+
+ID = 8
+_NONCE = 24
+_HEAD = 1 + _NONCE + KEY + 1
+_OUTER = KEY + TAG
+_JOIN_HEAD = 1 + 8
+_MOST_JOINS = 16
+
+
+class OpenInvite:
+    """The inviter's side of one invitation: waits for the JOIN. `id`: 8 bytes, shared by a batch."""
+
+    def __init__(self, nick, key, invitation_id, e, e_public, k):
+        self.nick = nick
+        self.key = key
+        self.id = invitation_id
+        self.x = e  # named so that tdh() can take this for key pairs
+        self.y = e_public
+        self.k = k
+        self.guest = None
+        self.since = None  # when its JOIN came
+        self.admitted = False  # an ADMIT of this session names it
+        self._seen = []  # 8 bytes of each y taken: none is taken twice
+
+    def wipe(self):
+        wipe(self.x)
+        wipe(self.k)
+
+    def receive_join(self, frame, identity):
+        """The Guest of a JOIN that this invitation's invitee made; Stranger when it is not his."""
+        if len(frame) < _JOIN_HEAD + _NONCE + KEY + TAG:
+            raise errors.Truncated()
+        if not equal(mac(8, self.k, b"join", memoryview(frame)[_JOIN_HEAD:]), frame[1:_JOIN_HEAD]):
+            raise errors.Stranger()
+        reader = wire.Reader(frame, _JOIN_HEAD)
+        nonce = reader.take(_NONCE)
+        y = reader.take(KEY)
+        if y[:8] in self._seen:
+            raise errors.Duplicate()
+        if len(self._seen) >= _MOST_JOINS:
+            raise errors.TooManyInvitations()
+        check_x25519_key(y)
+        key = bytearray(KEY)
+        plain = None
+        try:
+            tdh(key, identity, self, self.key, y, True)
+            kdf(key, key, b"join", self.id)
+            ad = frame[:1] + bytes(memoryview(frame)[_JOIN_HEAD : reader.at])
+            plain = unseal(key, ad, reader.rest(), nonce)
+            guest = _read_join(plain, y, identity.public)
+        finally:
+            wipe(key)
+            if plain is not None:
+                wipe(plain)
+        if guest.key != self.key:
+            raise errors.Stranger()
+        self._seen.append(y[:8])
+        self.guest = guest
+        return guest
+
+
+def _read_join(plain, y, inviter):
+    reader = wire.Reader(plain)
+    nick = reader.text(wire.MAX_NICK)
+    key = reader.take(KEY)
+    t = check_eddsa_key(reader.take(KEY))
+    ticket = reader.secret(16)
+    reader.end()
+    return Guest(nick, key, y, t, ticket, inviter)
+
+
+def invite(identity, nick, room, invitees, random):
+    """Makes one INVITATION frame for several `invitees`, [(nick, key)]; `nick` is the inviter's.
+
+    Returns (frame, [OpenInvite]): 58 + (149 + name + nick) a slot, bytes.
+    """
+    e = bytearray(random(32))
+    e_public = bytes(mc.x25519_public_key(e))
+    nonce = random(_NONCE)
+    invitation_id = random(ID)
+    head = b"".join((bytes((wire.head(wire.INVITATION),)), nonce, e_public, bytes((len(invitees),))))
+    common = b"".join(
+        (
+            room.conversation_id,
+            wire.text_bytes(room.name, wire.MAX_NAME),
+            bytes((room.suite, room.policy)),
+            invitation_id,
+            room.creator,
+            wire.text_bytes(nick, wire.MAX_NICK),
+        )
+    )
+    slots = [head]
+    opened = []
+    outer = bytearray(KEY)
+    inner = bytearray(KEY)
+    try:
+        for their_nick, key in invitees:
+            k = bytearray(random(16))
+            dh(e, key, outer)
+            kdf(outer, outer, b"invitation", e_public, key)
+            slots.append(seal(outer, head, identity.public, nonce))
+            dh(identity.secret, key, inner)
+            kdf(inner, inner, b"invitation", outer, e_public, identity.public, key)
+            plain = bytearray(common + k)
+            slots.append(seal(inner, head, plain, nonce))
+            wipe(plain)
+            invite = OpenInvite(their_nick, key, invitation_id, bytearray(e), e_public, k)
+            opened.append(invite)
+    finally:
+        wipe(outer)
+        wipe(inner)
+        wipe(e)
+    return b"".join(slots), opened
+
+
+class Invitation:
+    """What an invitee read: `room` (a Room), `inviter` (key), `inviter_nick`, `id`, `k`, `e`."""
+
+    def __init__(self, room, inviter, inviter_nick, invitation_id, k, e):
+        self.room = room
+        self.inviter = inviter
+        self.inviter_nick = inviter_nick
+        self.id = invitation_id
+        self._k = k
+        self._e = e
+
+    @property
+    def name(self):
+        return self.room.name
+
+    def join(self, identity, nick, random):
+        """Makes a JOIN: (frame, KeyPairs, ticket). 137 + nick bytes."""
+        keys = KeyPairs(random)
+        ticket = bytearray(random(16))
+        nonce = random(_NONCE)
+        plain = bytearray(
+            b"".join((wire.text_bytes(nick, wire.MAX_NICK), identity.public, keys.t, ticket))
+        )
+        first = bytes((wire.head(wire.JOIN),))
+        key = bytearray(KEY)
+        try:
+            tdh(key, identity, keys, self.inviter, self._e, False)
+            kdf(key, key, b"join", self.id)
+            sealed = seal(key, first + nonce + keys.y, plain, nonce)
+        finally:
+            wipe(key)
+            wipe(plain)
+        rest = b"".join((nonce, keys.y, sealed))
+        return first + mac(8, self._k, b"join", rest) + rest, keys, ticket
+
+
+def open_invitation(frame, identity, psk):
+    """The Invitation in a frame that has a slot for `identity`, else Stranger. One or two X25519."""
+    reader = wire.Reader(frame, 1)
+    nonce = reader.take(_NONCE)
+    e = check_x25519_key(reader.take(KEY))
+    count = reader.byte()
+    head = bytes(memoryview(frame)[:_HEAD])
+    slots = reader.rest()
+    if count == 0 or len(slots) % count or len(slots) // count < _OUTER + TAG:
+        raise errors.WrongLength()
+    size = len(slots) // count
+    outer = bytearray(KEY)
+    inner = bytearray(KEY)
+    try:
+        dh(identity.secret, e, outer)
+        kdf(outer, outer, b"invitation", e, identity.public)
+        for at in range(0, len(slots), size):
+            try:
+                inviter = bytes(unseal(outer, head, slots[at : at + _OUTER], nonce))
+            except errors.BadSeal:
+                continue
+            check_x25519_key(inviter)
+            dh(identity.secret, inviter, inner)
+            kdf(inner, inner, b"invitation", outer, e, inviter, identity.public)
+            plain = unseal(inner, head, slots[at + _OUTER : at + size], nonce)
+            try:
+                return _read_invitation(plain, inviter, e, psk)
+            finally:
+                wipe(plain)
+    finally:
+        wipe(outer)
+        wipe(inner)
+    raise errors.Stranger()
+
+
+def _read_invitation(plain, inviter, e, psk):
+    reader = wire.Reader(plain)
+    conversation_id = reader.take(16)
+    name = reader.text(wire.MAX_NAME)
+    suite = reader.byte()
+    policy = reader.byte()
+    invitation_id = reader.take(ID)
+    creator = check_x25519_key(reader.take(KEY))
+    inviter_nick = reader.text(wire.MAX_NICK)
+    k = reader.secret(16)
+    reader.end()
+    room = Room(name, conversation_id, creator, suite, policy, psk)
+    return Invitation(room, inviter, inviter_nick, invitation_id, k, e)

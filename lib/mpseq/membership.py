@@ -1,0 +1,202 @@
+"""Who is coming and who is going in one session: what follows from its control messages, in order.
+
+Every participant keeps the same state here, because it changes only at frames of the session
+(PROTOCOL.md 5.1-5.3, 6). Suspicion, votes and convictions (sections 6, 7) add to `due()`.
+"""
+
+from . import errors, wire
+from .primitives import KEY, check_eddsa_key, check_x25519_key
+from .roster import Guest, Participant, by_nick, check_order, find, read_guest
+
+# What a PROPOSE does.
+REMOVE = 0
+ADMIT = 1
+REKEY = 2
+
+# Policies: who may invite.
+ANY = 0
+
+MAX_INVITED = 64
+
+
+class Proposal:
+    """The body of a PROPOSE: N (16), E (32), psk check (8), what it does."""
+
+    def __init__(self, nonce, secret, check, what, removed=(), carried=(), pair=None):
+        self.nonce = nonce
+        self.secret = secret
+        self.check = check
+        self.what = what
+        self.removed = removed
+        self.carried = carried
+        self.pair = pair  # (y, t) of an author who is alone
+
+    def encode(self):
+        """A bytearray: wipe it, E stands in it."""
+        rest = bytes((self.what,))
+        if self.what == REMOVE:
+            rest += bytes((len(self.removed),)) + bytes(self.removed)
+        elif self.what == ADMIT:
+            rest += encode_admit(self.carried)
+        if self.pair:
+            rest += self.pair[0] + self.pair[1]
+        out = bytearray(56 + len(rest))
+        out[:16] = self.nonce
+        out[16:48] = self.secret
+        out[48:56] = self.check
+        out[56:] = rest
+        return out
+
+
+def read_proposal(body, alone):
+    reader = wire.Reader(body)
+    nonce = reader.take(16)
+    secret = reader.secret(KEY)
+    check = reader.take(8)
+    what = reader.byte()
+    removed = carried = ()
+    pair = None
+    if what == REMOVE:
+        removed = list(reader.take(reader.byte()))
+    elif what == ADMIT:
+        carried = [read_guest(reader) for _ in range(reader.byte())]
+    elif what != REKEY:
+        raise errors.OutOfPlace()
+    if alone:
+        pair = (check_x25519_key(reader.take(KEY)), check_eddsa_key(reader.take(KEY)))
+    reader.end()
+    return Proposal(nonce, secret, check, what, removed, carried, pair)
+
+
+def encode_invite(invitation_id, invitees):
+    """Body of INVITE: id, count, [nick, A] of one batch."""
+    listed = [wire.text_bytes(nick, wire.MAX_NICK) + key for nick, key in invitees]
+    return invitation_id + bytes((len(listed),)) + b"".join(listed)
+
+
+def encode_admit(guests):
+    """Body of ADMIT: count, [nick, A, y, t, ticket]."""
+    return bytes((len(guests),)) + b"".join([guest.encode_admission() for guest in guests])
+
+
+class Membership:
+    """`members`: list of events.Member of the session; `next_keys`: their (y, t)."""
+
+    def __init__(self, members, next_keys):
+        self.members = members
+        self._next_keys = next_keys
+        self.left = []  # indexes, in the order of their LEAVE
+        self.invited = []  # (key, nick, invitation id, inviter's index)
+        self.guests = []  # Guests that were ADMITted and wait for an exchange
+
+    def is_void(self, index):
+        return index in self.left
+
+    def due(self):
+        """Indexes that the next exchange must remove, ascending."""
+        return sorted(self.left)
+
+    def remaining(self):
+        return [who.index for who in self.members if who.index not in self.left]
+
+    def leave(self, index):
+        self.left.append(index)
+
+    def take_invite(self, author, body):
+        """INVITE: nick and key of people to come; nicks are unique in the conversation."""
+        reader = wire.Reader(body)
+        invitation_id = reader.take(8)
+        listed = []
+        for _ in range(reader.byte()):
+            nick = reader.text(wire.MAX_NICK)
+            listed.append((check_x25519_key(reader.take(KEY)), nick, invitation_id, author))
+        reader.end()
+        kept = [one for one in self.invited if not _invited_by(one, author, listed)]
+        if not listed or len(kept) + len(listed) > MAX_INVITED:
+            raise errors.OutOfPlace()
+        taken = [who.nick for who in self.members] + [one[1] for one in kept]
+        keys = []
+        for key, nick, _, _ in listed:
+            if nick in taken or key in keys or find(self.members, key) >= 0:
+                raise errors.OutOfPlace()
+            taken.append(nick)
+            keys.append(key)
+        self.invited = kept + listed
+        return listed
+
+    def nick_is_taken(self, nick, key):
+        """Whether a member, or an invitee other than `key`, has this nick."""
+        if by_nick(self.members, nick):
+            return True
+        for one in self.invited:
+            if one[1] == nick and one[0] != key:
+                return True
+        for guest in self.guests:
+            if guest.nick == nick and guest.key != key:
+                return True
+        return False
+
+    def _checked_guests(self, author, guests):
+        """Guests as the group takes them: invited by this author, with a nick that is free."""
+        inviter = self.members[author].key
+        for guest in guests:
+            invited = [one for one in self.invited if one[0] == guest.key and one[3] == author]
+            if not invited or self.nick_is_taken(guest.nick, guest.key):
+                raise errors.OutOfPlace()
+            guest.inviter = inviter
+        return guests
+
+    def take_admit(self, author, body):
+        """ADMIT: a later one by the same inviter replaces the earlier."""
+        reader = wire.Reader(body)
+        guests = [read_guest(reader) for _ in range(reader.byte())]
+        reader.end()
+        self.guests = _merged(self.guests, self._checked_guests(author, guests))
+
+    def rekey_is_wrong(self, author, last_rekey):
+        """Two re-keys in a row are never by the same member, unless it is alone (5.3)."""
+        return len(self.members) > 1 and last_rekey == self.members[author].key
+
+    def plan(self, author, proposal, last_rekey):
+        """What a PROPOSE leads to: (people ascending by A, joiners among them).
+
+        Raises OutOfPlace when the proposal is not right at this place.
+        """
+        due = self.due()
+        joiners = []
+        if proposal.what == REMOVE:
+            if not due or list(proposal.removed) != due:
+                raise errors.OutOfPlace()
+        elif due:
+            raise errors.OutOfPlace()
+        elif proposal.what == ADMIT:
+            carried = self._checked_guests(author, proposal.carried)
+            joiners = _merged(self.guests, carried)
+            if not joiners:
+                raise errors.OutOfPlace()
+        elif self.guests or self.rekey_is_wrong(author, last_rekey):
+            raise errors.OutOfPlace()
+        people = list(joiners)
+        for who in self.members:
+            if who.index in due:
+                continue
+            y, t = proposal.pair if proposal.pair else self._next_keys[who.index]
+            people.append(Participant(who.nick, who.key, y, t))
+        people.sort(key=lambda who: who.key)
+        try:
+            check_order(people)
+        except errors.BadRoster:
+            raise errors.OutOfPlace()
+        return people, [who for who in people if isinstance(who, Guest)]
+
+
+def _invited_by(one, author, listed):
+    for key, _, _, _ in listed:
+        if one[3] == author and one[0] == key:
+            return True
+    return False
+
+
+def _merged(guests, newer):
+    keys = [guest.key for guest in newer]
+    return [guest for guest in guests if guest.key not in keys] + list(newer)

@@ -1,0 +1,208 @@
+"""Who is in a session, its id, and the ROSTER frame that brings joiners into an exchange (5.3, 5.4)."""
+
+from . import errors, wire
+from .primitives import (
+    KEY,
+    H,
+    check_eddsa_key,
+    check_x25519_key,
+    dh,
+    kdf,
+    mac,
+    mc,
+    seal,
+    seal_once,
+    unseal,
+    unseal_once,
+    wipe,
+)
+
+_PAIRS = 32 + 32 + 32
+_WRAPPED = 4 + 32 + 16
+PSK_CHECK = 8
+
+
+class Participant:
+    """`nick` (str), `key` A, and the exchange keys `y`, `t` of one sid, 32 bytes each."""
+
+    def __init__(self, nick, key, y, t):
+        self.nick = nick
+        self.key = key
+        self.y = y
+        self.t = t
+
+    def encode(self):
+        return wire.text_bytes(self.nick, wire.MAX_NICK) + self.key + self.y + self.t
+
+
+class Guest(Participant):
+    """A participant to be: `ticket` (16 bytes, secret between it and the group), `inviter` key."""
+
+    def __init__(self, nick, key, y, t, ticket, inviter=None):
+        super().__init__(nick, key, y, t)
+        self.ticket = ticket
+        self.inviter = inviter
+
+    def encode_admission(self):
+        return self.encode() + self.ticket
+
+
+def read_participant(reader):
+    return Participant(
+        reader.text(wire.MAX_NICK),
+        check_x25519_key(reader.take(KEY)),
+        check_x25519_key(reader.take(KEY)),
+        check_eddsa_key(reader.take(KEY)),
+    )
+
+
+def read_guest(reader):
+    who = read_participant(reader)
+    return Guest(who.nick, who.key, who.y, who.t, reader.secret(16))
+
+
+def find(people, key):
+    """The index of the one with this long-term key, or -1."""
+    for index in range(len(people)):
+        if people[index].key == key:
+            return index
+    return -1
+
+
+def by_nick(people, nick):
+    for who in people:
+        if who.nick == nick:
+            return who
+    return None
+
+
+def check_order(people):
+    """A roster ascends by A and has no nick, y or t twice: raises BadRoster."""
+    if not 1 <= len(people) <= wire.MAX_PARTICIPANTS:
+        raise errors.BadRoster()
+    seen = set()
+    last = b""
+    for who in people:
+        if not last < who.key:
+            raise errors.BadRoster()
+        last = who.key
+        for one in (who.nick.encode(), who.y, who.t):
+            if one in seen:
+                raise errors.BadRoster()
+            seen.add(one)
+
+
+class Room:
+    """What a conversation fixes at its creation, and every sid covers: 32-byte creator key,
+    16-byte conversation id, suite, policy; and the hash of the pre-shared key ("" for none)."""
+
+    def __init__(self, name, conversation_id, creator, suite, policy, psk):
+        self.name = name
+        self.conversation_id = conversation_id
+        self.creator = creator
+        self.suite = suite
+        self.policy = policy
+        self.psk_hash = H(b"psk", psk)
+
+    def psk_check(self, nonce):
+        return mac(PSK_CHECK, self.psk_hash, b"check", nonce)
+
+    def sid(self, nonce, people):
+        """Session id (5.4): 32 bytes. `people` in ascending order of A."""
+        fixed = bytes((wire.VERSION, self.suite, self.policy))
+        listed = [who.encode() for who in people]
+        return H(
+            b"sid", fixed, self.creator, self.conversation_id, nonce, bytes((len(people),)), *listed
+        )
+
+
+def roster_frame(room, secret, nonce, people, joiners, failed):
+    """ROSTER: a function of PROPOSE and state, the same bytes whoever posts it.
+
+    `secret`: the exchange secret E; `joiners`: the Guests among `people`, ascending by A.
+    """
+    wrap = bytearray(32)
+    shared = bytearray(32)
+    kdf(wrap, secret, b"wrap")
+    try:
+        public = bytes(mc.x25519_public_key(wrap))
+        slots = []
+        for guest in joiners:
+            dh(wrap, guest.y, shared)
+            slots.append(mac(4, guest.ticket, public))
+            slots.append(seal_once(shared, b"wrap", (guest.ticket,), public, secret))
+    finally:
+        wipe(wrap)
+        wipe(shared)
+    opening = bytes((wire.head(wire.ROSTER),)) + public + bytes((len(joiners),)) + b"".join(slots)
+    listed = b"".join([who.encode() for who in people])
+    plain = b"".join(
+        (nonce, room.creator, room.psk_check(nonce), wire.varint(failed), bytes((len(people),)))
+    )
+    return opening + seal_once(secret, b"roster", (), opening, plain + listed)
+
+
+class Roster:
+    """What a joiner read in a ROSTER: E as a bytearray, N, the people and their order."""
+
+    def __init__(self, secret, nonce, people, failed):
+        self.secret = secret
+        self.nonce = nonce
+        self.people = people
+        self.failed = failed
+
+
+def open_roster(frame, room, ticket, keys, inviter, my_key):
+    """For a joiner with `keys` and `ticket`; `inviter` and `my_key` must be in the roster.
+
+    Raises Stranger when no slot of the frame is for this ticket, BadRoster or OtherPsk otherwise.
+    """
+    reader = wire.Reader(frame, 1)
+    public = reader.take(KEY)
+    mine = mac(4, ticket, public)
+    count = reader.byte()
+    slots = reader.view(count * _WRAPPED)
+    opening = bytes(memoryview(frame)[: reader.at])
+    sealed = reader.rest()
+    secret = None
+    for at in range(0, len(slots), _WRAPPED):
+        if bytes(slots[at : at + 4]) == mine:
+            secret = _unwrap(public, keys, ticket, slots[at + 4 : at + _WRAPPED])
+            break
+    if secret is None:
+        raise errors.Stranger()
+    try:
+        return _read_roster(
+            unseal_once(secret, b"roster", (), opening, sealed), room, secret, keys, inviter, my_key
+        )
+    except errors.FrameError:
+        wipe(secret)
+        raise
+
+
+def _unwrap(public, keys, ticket, sealed):
+    shared = bytearray(32)
+    try:
+        dh(keys.x, check_x25519_key(public), shared)
+        return unseal_once(shared, b"wrap", (ticket,), public, sealed)
+    finally:
+        wipe(shared)
+
+
+def _read_roster(plain, room, secret, keys, inviter, my_key):
+    reader = wire.Reader(plain)
+    nonce = reader.take(16)
+    creator = reader.take(KEY)
+    check = reader.take(PSK_CHECK)
+    failed = reader.varint()
+    people = [read_participant(reader) for _ in range(reader.byte())]
+    reader.end()
+    check_order(people)
+    me = find(people, my_key)
+    if creator != room.creator or find(people, inviter) < 0:
+        raise errors.BadRoster()
+    if me < 0 or people[me].y != keys.y or people[me].t != keys.t:
+        raise errors.BadRoster()
+    if check != room.psk_check(nonce):
+        raise errors.OtherPsk()
+    return Roster(secret, nonce, people, failed)

@@ -1,0 +1,239 @@
+"""What members say in a session, and who has seen it: texts, acknowledgements, the span
+(PROTOCOL.md 4). The part of Conversation that owns messages.
+"""
+
+from . import errors, events, wire
+from .outbox import Shown, decode_text, is_text, text_again
+from .roster import find
+from .session import DIFFERENT, TOO_OLD
+
+_MAX_BODY = 15000  # bytes of one text or datum: it fits one frame; parts come with section 4's rest
+_MOST_PAST = 2  # past sessions remembered for texts that are posted again
+
+
+class Talk:
+    def _start_talk(self):
+        self._base = 0  # numbers of messages go on from session to session
+        self._past = []  # Shown of the sessions before
+        self._shown = None
+        self._open_texts = []  # place after each text that not everyone has acknowledged
+        self._ack_at = None  # when I owe an ACK
+        self._withheld = []  # my texts after the span
+        self._span_open = True
+
+    # --- sending
+
+    def _say(self, kind, body, now):
+        self._need_session()
+        if len(body) > _MAX_BODY:
+            raise errors.LocalError("a message has at most %d bytes" % _MAX_BODY)
+        self._outbox.queue(kind, body)
+        self._act(now)
+
+    def _post_message(self, kind, body, now):
+        self._outbox.post(self.session.seal(kind, body), now)
+        self._ack_at = None
+
+    def _may_talk(self, now):
+        """Texts wait while somebody is due for removal, after the span, and past twice the life
+        of the keys (sections 4, 6)."""
+        settings = self.settings
+        if self._membership.due() or not self._span_open:
+            return False
+        if self.session.count >= 2 * settings.rekey_frames:
+            return False
+        return now < self._since + 2 * settings.rekey_after
+
+    def _act_talk(self, now):
+        texts = self._outbox.texts
+        while texts and not self._leave_posted and self._may_talk(now):
+            kind, body = texts.pop(0).encode()
+            self._post_message(kind, body, now)
+        if self._ack_at is not None and not self._leave_posted:
+            if now >= self._ack_at:
+                self._post_message(wire.ACK, b"", now)
+            else:
+                self._wake_at(self._ack_at)
+
+    # --- receiving
+
+    def _receive_message(self, frame, now):
+        session = self.session
+        if len(frame) > 5 and self._membership.is_void(frame[5]):
+            raise errors.OutOfPlace()  # section 6: a void member's messages count for nothing
+        message = session.open(frame)
+        try:
+            self._note_gap(message)
+            self._note_lost(session, now)
+            self._note_ack(message, session.judge_ack(message))
+            kind = message.kind
+            if is_text(kind):
+                self._receive_text(message, now)
+            elif kind == wire.ACK:
+                if len(message.body):
+                    raise errors.TrailingBytes()
+            else:
+                self._receive_control(message, now)
+        finally:
+            message.wipe()
+        if self.session is session:
+            self._confirm()
+
+    def _note_gap(self, message):
+        if message.skipped:
+            first = message.counter - message.skipped
+            who = self._member(message.index)
+            self._shown.gap(message.index, first, message.counter - 1)
+            self._events.append(
+                events.Missing(who.nick, who.key, first, message.counter - 1)
+            )
+
+    def _note_lost(self, session, now):
+        """Messages of mine that the carrier lost: texts go back into the queue, the rest is said
+        again if it still matters."""
+        lost = session.lost
+        session.lost = []
+        again = []
+        for message in lost:
+            self._shown.gap(session.me, message.counter, message.counter)
+            if is_text(message.kind):
+                again.append(text_again(message, session.sid))
+            elif message.kind == wire.PROPOSE:
+                self._proposed = False
+            elif message.kind == wire.LEAVE:
+                self._leave_posted = False
+            elif message.kind in (wire.INVITE, wire.ADMIT):
+                self._invite_again(now)
+            message.wipe()
+        self._outbox.texts[:0] = again
+
+    def _note_ack(self, message, verdict):
+        who = self._member(message.index)
+        number = self._base + message.ack_n
+        if verdict == DIFFERENT:
+            if who.index not in self._named:
+                self._named.append(who.index)
+                self._events.append(events.Inconsistent(who.nick, who.key, number))
+        elif verdict == TOO_OLD:
+            self._events.append(events.Unverifiable(who.nick, who.key, number))
+
+    def _receive_text(self, message, now):
+        session = self.session
+        kind, mark, body = decode_text(message.kind, message.body)
+        own = message.index == session.me
+        if not self._span_open:
+            if own:
+                self._withheld.append(text_again(message, session.sid))
+            return
+        who = self._member(message.index)
+        number = self._base + session.count
+        content = _content(kind, body)
+        self._open_texts.append(session.count)
+        if self._ack_at is None and len(session.members) > 1:
+            self._ack_at = now + self.settings.ack_after
+        if mark and self._was_shown(mark, message):
+            return
+        if kind == wire.TEXT:
+            self._events.append(events.Text(who.nick, who.key, number, content, own))
+        else:
+            self._events.append(
+                events.Data(who.nick, who.key, number, content[0], content[1], own)
+            )
+
+    def _was_shown(self, mark, message):
+        sid, counter = mark
+        key = self._member(message.index).key
+        if self._shown.sid == sid:
+            return self._shown.has(message.index, counter, self.session.counters)
+        for past in self._past:
+            if past.sid == sid:
+                index = find(past.members, key)
+                return index >= 0 and past.has(index, counter, None)
+        return False
+
+    # --- who has seen it
+
+    def _confirm(self):
+        """A message is confirmed when every remaining participant acknowledged past it."""
+        session = self.session
+        texts = self._open_texts
+        if not texts:
+            return
+        if len(session.members) == 1:
+            level = session.count
+        else:
+            level = min([session.acked[index] for index in self._membership.remaining()])
+        last = None
+        while texts and texts[0] <= level:
+            last = texts.pop(0)
+        if last is not None:
+            self._events.append(events.Confirmed(self._base + last))
+
+    def _closing_ack(self):
+        """My last ACK of this session, to travel in my CONFIRM; b"" when nothing waits for it."""
+        if not self._open_texts or self.session.sent_ack >= self._open_texts[-1]:
+            return b""
+        self._ack_at = None
+        return self.session.seal(wire.ACK, b"")
+
+    def _receive_closing(self, frame, key):
+        index = find(self.session.members, key)
+        if index < 0:
+            return
+        message = self.session.open_closing(frame, index)
+        if message is None:
+            return
+        if message.kind == wire.ACK:
+            self._note_ack(message, self.session.judge_ack(message, 0))
+            self._confirm()
+        message.wipe()
+
+    # --- from session to session
+
+    def _end_span(self):
+        self._span_open = False
+        self._shown.close(self.session.counters)
+
+    def _close_session(self, old, joined):
+        """At the switch: texts of mine that did not count are posted again, or the application is
+        asked, when somebody new would read them (section 4, Span)."""
+        if self._open_texts:
+            first = self._base + self._open_texts[0]
+            self._events.append(events.Unconfirmed(first, self._base + self._open_texts[-1]))
+        void = self._withheld
+        for message in old.unechoed():
+            if is_text(message.kind):
+                void.append(text_again(message, old.sid))
+        texts = void + self._outbox.texts
+        if joined:
+            for text in texts:
+                content = _content(text.kind, text.body)
+                self._events.append(events.Unsent(content))
+            texts = []
+        self._outbox.texts = texts
+        if self._span_open:
+            self._end_span()
+        self._shown.members = old.members
+        self._past = [self._shown] + self._past[: _MOST_PAST - 1]
+        self._base += old.count
+        old.wipe()
+
+    def _open_session(self, session):
+        self._shown = Shown(session.sid)
+        self._open_texts = []
+        self._ack_at = None
+        self._withheld = []
+        self._span_open = True
+        self._named = []  # members already named as inconsistent in this session
+
+
+def _content(kind, body):
+    """str of a TEXT, (content type, bytes) of a DATA; raises BadText."""
+    if kind == wire.TEXT:
+        try:
+            return str(body, "utf-8")
+        except (UnicodeError, ValueError):
+            raise errors.BadText()
+    reader = wire.Reader(body)
+    content_type = reader.text(wire.MAX_NAME)
+    return content_type, bytes(reader.rest())
