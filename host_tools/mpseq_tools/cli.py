@@ -26,7 +26,23 @@ def relay(
     """Serve rooms over TCP. It passes on what it cannot read and keeps nothing."""
     from mpseq_tools.relay import run
 
-    raise typer.Exit(asyncio.run(run(host, port, quiet)))
+    _exit(run(host, port, quiet))
+
+
+@app.command()
+def bridge(
+    device: str = typer.Option(..., help="Serial device, like /dev/ttyACM0, COM5 or /dev/pts/3."),
+    relay: str = typer.Option("127.0.0.1:7676", help="HOST:PORT of the relay."),
+    room: str = typer.Option(None, help="Room, whatever the device asks for."),
+    label: str = typer.Option(None, help="Label in the room, whatever the device asks for."),
+    baud: int = typer.Option(115200, help="Speed of a real UART; USB ignores it."),
+    start: str = typer.Option(None, help='MicroPython to run first, like "import main".'),
+):
+    """Put a device on a serial line into a room. The bridge cannot read what passes."""
+    from mpseq_tools import bridge as tool
+
+    address = _address(relay)
+    _exit(tool.run(device, address, room, label, baud, start))
 
 
 @app.command()
@@ -39,6 +55,24 @@ def demo():
         typer.echo("Cure: run `make demo` in a checkout of the repository.", err=True)
         raise typer.Exit(2) from None
     raise typer.Exit(script.main() or 0)
+
+
+def _address(text):
+    from mpseq_tools.bridge import parse_address
+
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--relay") from None
+
+
+def _exit(coroutine):
+    """Runs an async command and ends with its exit code; Ctrl-C is a wish, not a crash."""
+    try:
+        code = asyncio.run(coroutine)
+    except KeyboardInterrupt:
+        code = 0
+    raise typer.Exit(code)
 
 
 def main():

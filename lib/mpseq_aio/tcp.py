@@ -38,14 +38,16 @@ class TcpRoom:
     """Client of a relay: one room, one label.
 
     `label` is what was asked for until `open`, then what the relay gave (it adds a number when
-    the label is taken). `room` and `label`: 1-64 bytes of UTF-8.
+    the label is taken). `room` and `label`: 1-64 bytes of UTF-8. `max_frame`: the longest frame,
+    in bytes, this client can take; the relay ends the connection rather than leave one out.
     """
 
-    def __init__(self, host: str, port: int, room: str, label: str):
+    def __init__(self, host: str, port: int, room: str, label: str, max_frame=link.MAX_FRAME):
         self.host = host
         self.port = port
         self.room = link.check_name(room)
         self.label = self.wanted = link.check_name(label)
+        self.max_frame = max_frame
         self._reader = None
         self._writer = None
         self._lock = asyncio.Lock()
@@ -59,11 +61,11 @@ class TcpRoom:
                 "no relay at %s port %d (%s)" % (self.host, self.port, error)
             ) from None
         try:
-            await self._send((link.HELLO, link.VERSION, link.MAX_FRAME, self.room, self.wanted))
+            await self._send((link.HELLO, link.VERSION, self.max_frame, self.room, self.wanted))
             message = await self.recv()
             if message[0] != link.WELCOME or not message[1]:
                 raise link.CarrierLost("the relay did not say WELCOME")
-        except Exception:
+        except BaseException:  # being cancelled too
             await self._drop()
             raise
         self.label = message[1][0]

@@ -1,0 +1,182 @@
+"""Puts a device on a serial line into a room on a relay. It reads nothing but the envelope."""
+
+import asyncio
+import contextlib
+import json
+
+from mpseq_aio import link, tcp
+from mpseq_aio.framing import clean
+
+from . import serial_link
+
+PING = 20.0  # seconds between signs of life to the relay
+
+
+class Bridge:
+    """One device, one room at a time. `run` serves until the device goes away.
+
+    The device's HELLO names room and label; `room` and `label` given here win over it.
+    `console` takes a line of text: what the device prints, and what happens to the connection.
+    For programs that drive a device: `await command(value)`, and `reports`, an asyncio.Queue of
+    decoded REPORTs (the oldest of over 1,000 are dropped).
+    """
+
+    def __init__(self, transport, host, port, *, room=None, label=None, console=print):
+        self.host = host
+        self.port = port
+        self.room = room
+        self.label = label
+        self.reports = asyncio.Queue(1000)
+        self.link = serial_link.HostLink(transport)
+        self._console = console
+        self._room = None
+        self._serving = None
+        self._hello = None  # the HELLO being answered
+
+    @property
+    def connected(self) -> bool:
+        """True while the device is in a room."""
+        return self._room is not None
+
+    async def run(self):
+        """Serves the device; ends only with CarrierLost, when it goes away."""
+        try:
+            while True:
+                item = await self.link.recv()
+                if isinstance(item, str):
+                    self._console(f"{self.label or 'device'}| {item}")
+                else:
+                    await self._from_device(item)
+        finally:
+            await self._leave()
+            self.link.close()
+
+    async def command(self, value):
+        """Sends a COMMAND: anything JSON can hold, 16 KiB."""
+        await self.link.send((link.COMMAND, json.dumps(value)))
+
+    async def _from_device(self, message):
+        kind = message[0]
+        if kind == link.POST:
+            if self._room is None:
+                await self._error("not in a room: say HELLO")
+            else:
+                # When it fails, the receiving side tells the device.
+                with contextlib.suppress(link.CarrierLost):
+                    await self._room.post(message[1])
+        elif kind == link.HELLO:
+            # The device repeats HELLO until it is answered; being at it is enough.
+            if message != self._hello:
+                await self._leave()
+                self._hello = message
+                self._serving = asyncio.ensure_future(self._serve(message))
+        elif kind == link.PING:
+            await self.link.send((link.PONG,))
+        elif kind == link.BYE:
+            await self._leave()
+        elif kind == link.REPORT:
+            self._report(message[1])
+        else:
+            self._console(f"(the device sent a message 0x{kind:02x} that is not its to send)")
+
+    def _report(self, text):
+        try:
+            value = json.loads(text)
+        except ValueError:
+            self._console(f"(a report that is not JSON: {clean(text[:80])})")
+            return
+        if self.reports.full():
+            self.reports.get_nowait()
+        self.reports.put_nowait(value)
+
+    async def _serve(self, hello):
+        _, version, max_frame, name, label = hello
+        pinging = None
+        try:
+            if version != link.VERSION:
+                raise link.CarrierLost(f"link version {version}, here it is {link.VERSION}")
+            room = tcp.TcpRoom(
+                self.host, self.port, self.room or name, self.label or label, max_frame
+            )
+            labels = await room.open()
+            self._room = room
+            self._hello = None
+            self._console(f"{room.label} is in room {room.room}")
+            await self.link.send((link.WELCOME, labels))
+            pinging = asyncio.ensure_future(_ping(room))
+            while True:
+                message = await room.recv()
+                if message[0] != link.PONG:
+                    await self.link.send(message)
+        except link.CarrierLost as error:
+            self._console(clean(str(error)))
+            with contextlib.suppress(link.CarrierLost):
+                await self._error(str(error))
+        finally:
+            if pinging is not None:
+                pinging.cancel()
+            self._hello = None
+            room, self._room = self._room, None
+            if room is not None:
+                await room.close()
+
+    async def _error(self, reason):
+        await self.link.send((link.ERROR, reason[: link.MAX_REASON]))
+
+    async def _leave(self):
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+
+
+async def _ping(room):
+    with contextlib.suppress(link.CarrierLost):
+        while True:
+            await asyncio.sleep(PING)
+            await room.ping()
+
+
+def parse_address(text: str):
+    """`("host", port)` of "host:port", "host" or "[v6]:port"; ValueError says what is wrong."""
+    host, colon, port = text.rpartition(":")
+    if not colon or host.count(":") and not host.endswith("]"):
+        host, port = text, str(tcp.DEFAULT_PORT)
+    if not port.isdigit() or not 0 < int(port) < 65536 or not host.strip("[]"):
+        raise ValueError(f"{text!r} is not HOST:PORT, like 127.0.0.1:{tcp.DEFAULT_PORT}")
+    return host.strip("[]"), int(port)
+
+
+def known_devices() -> str:
+    """The serial devices of this machine, for a message; "none" when there is none."""
+    from serial.tools import list_ports
+
+    return ", ".join(port.device for port in list_ports.comports()) or "none"
+
+
+async def run(device, address, room, label, baudrate, start) -> int:
+    """The `mpseq bridge` command; returns the exit code: 3 when the device is not there."""
+    host, port = address
+
+    def say(line):
+        print(line, flush=True)
+
+    try:
+        transport = serial_link.SerialTransport(device, baudrate)
+    except link.CarrierLost as error:
+        say(f"mpseq: {error}.")
+        say(f"Cure: plug it in, close other programs that use it. Seen here: {known_devices()}.")
+        return 3
+    try:
+        bridge = Bridge(transport, host, port, room=room, label=label, console=say)
+        if start:
+            bridge.link.feed(await serial_link.start_program(transport, start))
+        say(f"bridge: {device} to the relay at {host}:{port}; stop with Ctrl-C")
+        await bridge.run()
+    except link.CarrierLost as error:
+        say(f"mpseq: {error}.")
+        say("Cure: plug the device in again and start the bridge again.")
+        return 3
+    finally:
+        transport.close()
+    return 0
