@@ -1,4 +1,119 @@
-# How MicroPython and the native module are built; a part of the Makefile at the top.
+# How MicroPython and the native module are built; a part of the Makefile at the top, which makes the
+# decisions (MPY_DIR, MONOCYPHER_DIR, BUILD). Upstream's makefiles do the work and know best what of
+# theirs is out of date; the prerequisites here say when they are called at all.
 
-$(STAMPS)/lint-c:
+# A list of names changes when a file goes away, which no file's date would tell.
+lib_files := $(sort $(shell find lib -name '*.py'))
+module_files := $(sort $(wildcard firmware/monocypher/*.*))
+natmod_files := $(module_files) $(wildcard firmware/monocypher/natmod/*)
+frozen_files := $(lib_files) firmware/manifest.py $(STAMPS)/names
+variant_files := $(wildcard firmware/unix/*)
+board_files := $(wildcard firmware/qemu/support/*)
+ours := $(STAMPS)/config firmware/build.mk
+
+$(STAMPS)/names: FORCE | $(STAMPS)
+	@echo '$(lib_files) $(module_files)' | cmp -s - $@ || echo '$(lib_files) $(module_files)' > $@
+
+# With other sources nothing that was built before holds.
+$(STAMPS)/config: FORCE | $(STAMPS)
+	@echo '$(MPY_DIR) $(MONOCYPHER_DIR)' | cmp -s - $@ || { \
+		rm -rf $(addprefix $(BUILD)/,unix firmware natmod mpy-cross); echo '$(MPY_DIR) $(MONOCYPHER_DIR)' > $@; }
+
+UPSTREAM := make -j$(JOBS) -C
+BUILD_CURE := the end of the log says what is missing; 'make clean' starts the build afresh
+
+# --- mpy-cross and the choice of what is linked in -------------------------------------------------
+
+MPY_CROSS := $(BUILD)/mpy-cross/mpy-cross
+
+$(MPY_CROSS): $(MPY_SOURCES) $(STAMPS)/config $(STAMPS)/apt
+	@$(STEP) "mpy-cross" "$(BUILD_CURE)" $(UPSTREAM) $(MPY_DIR)/mpy-cross BUILD=$(@D)
+	@touch $@
+
+# Upstream takes in every folder of one folder. The manifests need nothing from micropython-lib, but
+# upstream's rules want to see that it is there.
+MODS := $(BUILD)/mods
+$(STAMPS)/mods: firmware/build.mk | $(STAMPS)
+	@rm -rf $(MODS) && mkdir -p $(MODS)/linked $(MODS)/board $(MODS)/board-linked $(MODS)/lib
+	@ln -s $(CURDIR)/firmware/monocypher $(MODS)/linked/monocypher
+	@ln -s $(CURDIR)/firmware/monocypher $(MODS)/board-linked/monocypher
+	@ln -s $(CURDIR)/firmware/qemu/support $(MODS)/board-linked/support
+	@ln -s $(CURDIR)/firmware/qemu/support $(MODS)/board/support
+	@touch $(MODS)/lib/README.md $@
+
+PORT_ARGS = MICROPY_MPYCROSS=$(MPY_CROSS) MICROPY_MPYCROSS_DEPENDENCY=$(MPY_CROSS) MPY_LIB_DIR=$(MODS)/lib
+LINKED_ARGS = MONOCYPHER_DIR=$(MONOCYPHER_DIR)
+PLAIN_ARGS = FROZEN_MANIFEST=$(MPY_DIR)/extmod/asyncio/manifest.py
+PORT_NEEDS = $(MPY_CROSS) $(STAMPS)/mods $(ours)
+LINKED_NEEDS = $(MONOCYPHER_SOURCES) $(module_files) $(frozen_files)
+
+# --- unix ------------------------------------------------------------------------------------------
+
+unix_make = $(UPSTREAM) $(MPY_DIR)/ports/unix VARIANT_DIR=$(CURDIR)/firmware/unix BUILD=$(BUILD)/unix/obj-$(@F) PROG=$(@F) $(PORT_ARGS)
+
+$(BUILD)/unix/mpseq-micropython: $(PORT_NEEDS) $(LINKED_NEEDS) $(variant_files)
+	@$(STEP) "MicroPython for unix, with mpseq" "$(BUILD_CURE)" $(unix_make) USER_C_MODULES=$(MODS)/linked $(LINKED_ARGS)
+	@cp $(@D)/obj-$(@F)/$(@F) $@
+
+$(BUILD)/unix/micropython-plain: $(PORT_NEEDS) $(variant_files)
+	@$(STEP) "MicroPython for unix, plain" "$(BUILD_CURE)" $(unix_make) $(PLAIN_ARGS)
+	@cp $(@D)/obj-$(@F)/$(@F) $@
+
+# --- the emulated boards ---------------------------------------------------------------------------
+
+# A board's definition, from the name of its firmware.
+board = $(if $(findstring rv32,$(1)),QEMU_RV32,QEMU_CORTEX_M3)
+qemu_make = $(UPSTREAM) $(MPY_DIR)/ports/qemu BOARD=$(call board,$(@F)) BOARD_DIR=$(CURDIR)/boards/$(call board,$(@F)) \
+	BUILD=$(BUILD)/firmware/obj-$(basename $(@F)) $(PORT_ARGS)
+place_firmware = cp $(@D)/obj-$(basename $(@F))/firmware.elf $@
+
+define board_rules
+$(BUILD)/firmware/$(1).elf: $$(PORT_NEEDS) $$(LINKED_NEEDS) $$(board_files) $$(wildcard boards/$(call board,$(1))/*)
+	@$$(STEP) "firmware $(1)" "$$(BUILD_CURE)" $$(qemu_make) USER_C_MODULES=$$(MODS)/board-linked $$(LINKED_ARGS)
+	@$$(place_firmware)
+
+$(BUILD)/firmware/$(1)-plain.elf: $$(PORT_NEEDS) $$(board_files) $$(wildcard boards/$(call board,$(1))/*)
+	@$$(STEP) "firmware $(1), plain" "$$(BUILD_CURE)" $$(qemu_make) USER_C_MODULES=$$(MODS)/board $$(PLAIN_ARGS)
+	@$$(place_firmware)
+endef
+$(foreach name,qemu-rv32 qemu-cortex-m3,$(eval $(call board_rules,$(name))))
+
+# --- the native module -----------------------------------------------------------------------------
+
+# Compilers that only one architecture needs are installed when it is asked for.
+natmod_packages_x86 := gcc-multilib
+natmod_packages_xtensa := gcc-xtensa-lx106 picolibc-xtensa-lx106-elf
+
+$(STAMPS)/apt-%: $(STAMPS)/apt
+	@$(STEP) "packages for $*" "see that apt works (network, disk, sudo), then run make again" \
+		sh firmware/tools/apt-packages $(natmod_packages_$*)
+	@touch $@
+
+define natmod_rules
+$(call natmod_file,$(1)): $$(MPY_SOURCES) $$(MONOCYPHER_SOURCES) $$(STAMPS)/python $$(natmod_files) $$(ours) \
+		$(if $(natmod_packages_$(1)),$(STAMPS)/apt-$(1))
+	@mkdir -p $$(@D)
+	@$$(STEP) "native module for $(1)" "$$(BUILD_CURE)" make -C firmware/monocypher/natmod ARCH=$(1) BUILD=$$(@D) \
+		MPY_DIR=$$(MPY_DIR) MONOCYPHER_DIR=$$(MONOCYPHER_DIR) PYTHON=$$(PYTHON)
+	@touch $$@
+endef
+$(foreach arch,$(sort $(NATMOD_ARCHS) xtensawin $(ARCH)),$(eval $(call natmod_rules,$(arch))))
+
+# --- our C without a warning -----------------------------------------------------------------------
+
+# Upstream's headers are not ours to mend, so they come in as the system's; the functions of a module
+# have the parameters that MicroPython calls them with. The generated names are those of the builds.
+LINT_FLAGS := -std=gnu99 -Os -Wall -Wextra -Werror -Wno-unused-parameter -Ifirmware/qemu/support \
+	-isystem $(MPY_DIR) -isystem $(MONOCYPHER_DIR) -c -o /dev/null
+lint_board = $(1) $(LINT_FLAGS) $(2) -isystem $(BUILD)/firmware/obj-$(3) '-DMP_CONFIGFILE=<mpconfigqemu.h>' \
+	-isystem $(MPY_DIR)/ports/qemu
+lint_rv32 = $(call lint_board,riscv64-unknown-elf-gcc,-march=rv32imac -mabi=ilp32 -DQEMU_SOC_VIRT \
+	--specs=picolibc.specs,qemu-rv32)
+lint_arm = $(call lint_board,arm-none-eabi-gcc,-mthumb -mcpu=cortex-m3 -DQEMU_SOC_MPS2,qemu-cortex-m3)
+lint_unix = gcc $(LINT_FLAGS) -DUNIX -Ifirmware/unix -isystem $(MPY_DIR)/ports/unix -isystem $(BUILD)/unix/obj-mpseq-micropython
+
+$(STAMPS)/lint-c: $(BUILD)/unix/mpseq-micropython $(BUILD)/firmware/qemu-rv32.elf $(BUILD)/firmware/qemu-cortex-m3.elf
+	@$(STEP) "our C, every warning an error" "mend what the compiler names" sh -ec '\
+		for c in firmware/qemu/support/*.c firmware/monocypher/*.c; do $(lint_rv32) $$c; $(lint_arm) $$c; done; \
+		for c in firmware/monocypher/*.c; do $(lint_unix) $$c; done'
 	@touch $@

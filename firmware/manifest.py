@@ -1,0 +1,14 @@
+# What is frozen into every MicroPython with mpseq inside. The packages' files are listed as they are
+# found, so a new module needs no entry; _pymonocypher is CPython's binding and nothing for a board.
+import os
+
+for name in ("mpseq", "mpseq_aio"):
+    root = os.path.join("..", "lib", name)
+    files = [
+        os.path.relpath(os.path.join(folder, file), root)
+        for folder, _, found in os.walk(root)
+        for file in found
+        if file.endswith(".py") and file != "_pymonocypher.py"
+    ]
+    if files:
+        package(name, files=sorted(files), base_path="../lib")  # noqa: F821  # makemanifest's own

@@ -1,0 +1,35 @@
+// The qemu port's configuration, with what a real board has switched on.
+
+#include "ports/qemu/mpconfigport.h"
+
+#undef MICROPY_PY_TIME
+#define MICROPY_PY_TIME (1)
+#define MICROPY_PY_TIME_TIME_TIME_NS (1)
+#define MICROPY_PY_TIME_INCLUDEFILE "modtime_qemu.h"
+
+#undef MICROPY_PY_SELECT
+#define MICROPY_PY_SELECT (1)
+
+#undef MICROPY_PY_ASYNCIO
+#define MICROPY_PY_ASYNCIO (1)
+
+#undef MICROPY_PY_SYS_STDIO_BUFFER
+#define MICROPY_PY_SYS_STDIO_BUFFER (1)
+
+#define MICROPY_PY_OS_URANDOM (1)
+#define MICROPY_PY_OS_INCLUDEFILE "modos_qemu.h"
+
+void board_poll(void);
+void board_wait(int timeout_ms);
+
+#define MICROPY_INTERNAL_WFE(timeout_ms) board_wait(timeout_ms)
+
+// There is no interrupt handler: running Python looks at the UART itself, so that Ctrl-C is seen
+// and QEMU's small FIFO does not hold up the host.
+#define MICROPY_VM_HOOK_INIT static unsigned int vm_hook_rounds = 64;
+#define MICROPY_VM_HOOK_LOOP \
+    if (--vm_hook_rounds == 0) { \
+        vm_hook_rounds = 64; \
+        board_poll(); \
+    }
+#define MICROPY_VM_HOOK_RETURN MICROPY_VM_HOOK_LOOP

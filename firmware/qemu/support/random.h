@@ -1,0 +1,8 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Fills out with random bytes; false if the host gave no seed.
+bool board_random(uint8_t *out, size_t size);
