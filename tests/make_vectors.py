@@ -1,0 +1,25 @@
+"""Writes tests/vectors/conversation.txt, the conformance vectors of the protocol (`make vectors`)."""
+
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+sys.path[:0] = [str(TESTS / "core"), str(TESTS.parent / "lib")]
+
+HEAD = """\
+# mpSEQ/1 conformance vectors: made by `make vectors`, checked on every runtime by tests/core.
+# The script and the seeds are in tests/core/conformance.py and tests/core/house.py.
+"""
+
+
+def main():
+    import conformance
+
+    target = TESTS / "vectors" / "conversation.txt"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(HEAD + "".join(line + "\n" for line in conformance.lines()))
+    print(f"{target.relative_to(TESTS.parent)}: {target.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
