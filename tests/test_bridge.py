@@ -32,6 +32,9 @@ class PtyPort:
         self.fd = fd
         os.set_blocking(fd, False)
 
+    def open(self):
+        pass
+
     async def read(self):
         loop = asyncio.get_running_loop()
         ready = loop.create_future()

@@ -28,6 +28,8 @@ class StdioPort:
         self._poll = select.poll()
         self._poll.register(self._in, select.POLLIN)
         self._stream = asyncio.StreamReader(self._in)
+
+    def open(self):
         _interrupt_key(-1)
 
     async def read(self) -> bytes:
@@ -66,6 +68,9 @@ class UartPort:
         self._uart = uart
         self._stream = asyncio.StreamReader(uart)
 
+    def open(self):
+        pass
+
     async def read(self) -> bytes:
         """What has come, up to 256 bytes; waits for the first."""
         return await self._stream.read(256)
@@ -101,6 +106,7 @@ class SerialRoom:
         self.max_frame = max_frame
         self.patience = patience
         self._port = port or StdioPort()
+        self._port.open()
         self._frames = framing.FrameReader(max_frame + 512)
         self._pending = []
         self._commands = []
@@ -110,6 +116,7 @@ class SerialRoom:
 
     async def open(self):
         """Enters the room; returns the labels present, the own one first. CarrierLost."""
+        self._port.open()
         asking = asyncio.create_task(self._ask())
         try:
             labels = await asyncio.wait_for(self._welcome(), self.patience)

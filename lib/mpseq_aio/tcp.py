@@ -54,6 +54,7 @@ class TcpRoom:
 
     async def open(self):
         """Connects and enters; returns the labels present, the own one first. CarrierLost."""
+        await self._drop()
         try:
             self._reader, self._writer = await asyncio.open_connection(self.host, self.port)
         except OSError as error:
