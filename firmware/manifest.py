@@ -1,5 +1,5 @@
-# What is frozen into every MicroPython with mpseq inside. The packages' files are listed as they are
-# found, so a new module needs no entry; _pymonocypher is CPython's binding and nothing for a board.
+# What is frozen into every MicroPython with mpseq inside. The packages' files are listed as they
+# are found, so a new module needs no entry; _pymonocypher is CPython's binding, not a board's.
 import os
 
 for name in ("mpseq", "mpseq_aio"):
