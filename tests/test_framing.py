@@ -158,3 +158,4 @@ def test_a_terminal_never_gets_control_bytes_from_a_device():
     assert printable("tab\tgrün".encode()) == "tab\tgrün"
     assert printable(b"\xff\xfe\x00ok") == "\\xff\\xfe\\x00ok"
     assert clean("a\x9bb\nc") == "a\\x9bb\\x0ac"
+    assert clean("a\u202eb\u2066") == "a\\u202eb\\u2066"

@@ -30,6 +30,19 @@ def relay(
 
 
 @app.command()
+def chat(
+    nick: str = typer.Option(..., help="Your name in the conversation, 1-32 bytes."),
+    room: str = typer.Option(..., help="Name of the room on the relay."),
+    relay: str = typer.Option("127.0.0.1:7676", help="HOST:PORT of the relay."),
+    profile: str = typer.Option("default", help="Which of your identities to use."),
+):
+    """Hold a conversation from this terminal. Lines are texts, /help shows the commands."""
+    from mpseq_tools.chat import run
+
+    _exit(run(nick, room, _address(relay), profile))
+
+
+@app.command()
 def bridge(
     device: str = typer.Option(..., help="Serial device, like /dev/ttyACM0, COM5 or /dev/pts/3."),
     relay: str = typer.Option("127.0.0.1:7676", help="HOST:PORT of the relay."),

@@ -172,7 +172,7 @@ class Chat:
         if self.closed:
             return
         self.closed = True
-        for task in [self._receiver, *self._tasks]:
+        for task in [self._receiver] + self._tasks:
             if task is not None:
                 await _end(task)
         self.connected = False

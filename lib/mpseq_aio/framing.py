@@ -197,16 +197,26 @@ def printable(data) -> str:
 
 
 def clean(text: str) -> str:
-    """`text` with control characters (but tab) as `\\xNN`, safe to show on a terminal."""
+    """`text` safe to show on a terminal: control characters but tab, and those that turn the
+    direction of writing or break lines unseen, as `\\xNN` or `\\uNNNN`."""
     for character in text:
-        code = ord(character)
-        if code < 32 and code != 9 or 127 <= code < 160:
+        if _hidden(ord(character)):
             break
     else:
         return text
-    return "".join(
-        "\\x%02x" % ord(c) if ord(c) < 32 and c != "\t" or 127 <= ord(c) < 160 else c for c in text
-    )
+    out = ""
+    for character in text:
+        code = ord(character)
+        if _hidden(code):
+            character = "\\x%02x" % code if code < 256 else "\\u%04x" % code
+        out += character
+    return out
+
+
+def _hidden(code):
+    if code < 160:
+        return (code < 32 and code != 9) or code >= 127
+    return 0x200E <= code <= 0x200F or 0x2028 <= code <= 0x202E or 0x2066 <= code <= 0x2069
 
 
 def _salvage(data) -> str:

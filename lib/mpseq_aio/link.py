@@ -81,7 +81,7 @@ def check_name(name: str) -> str:
         raise BadName("a name has 1 to %d bytes, not %d" % (MAX_LABEL, size))
     for character in name:
         code = ord(character)
-        if code < 32 or 127 <= code < 160 or code in (0x2028, 0x2029):
+        if code < 32 or 127 <= code < 160 or 0x2028 <= code <= 0x202E:
             raise BadName("a name holds no control characters")
     return name
 

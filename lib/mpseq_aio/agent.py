@@ -1,0 +1,216 @@
+"""A member driven from the host's end of its cable: for tests, the demo and `mpseq interop`.
+
+On the device `import mpseq_aio.agent; mpseq_aio.agent.main()`; the host sends COMMANDs, the device
+answers each with one REPORT {"re": what, …} and reports every event as {"event": name, …}. Keys
+and hashes travel as hex. The host at the end of the cable can do with the device whatever it
+likes anyway; nothing of this ever reaches a room.
+
+| command                                          | answer, beside "re"                         |
+|--------------------------------------------------|---------------------------------------------|
+| {"do": "be", "nick", "room", "seed"?, "tcp"?, "settings"?} | key, fingerprint, runtime, free   |
+| {"do": "open"}                                   | labels                                      |
+| {"do": "create", "name"}                         |                                             |
+| {"do": "invite", "people": [[nick, key]]}        |                                             |
+| {"do": "send", "text"}                           |                                             |
+| {"do": "send_data", "type", "data": hex}         |                                             |
+| {"do": "rekey"}, {"do": "leave"}, {"do": "quit"} |                                             |
+| {"do": "state"}                                  | members, digits, words, count, h, free, now |
+
+"seed" (hex) makes all randomness of the member follow from it: for tests that compare runtimes,
+never for people. "tcp": [host, port] joins the room there and not through the cable.
+"""
+
+import asyncio
+import gc
+import os
+import sys
+from binascii import hexlify, unhexlify
+
+from mpseq import Identity, Settings, errors
+from mpseq.primitives import H
+
+from . import link
+from .chat import Chat
+from .clock import now
+from .serial import SerialRoom
+
+
+class SeededBytes:
+    """Random bytes that all follow from a seed: reproducible, therefore not secret."""
+
+    def __init__(self, seed):
+        self._seed = seed
+        self._at = 0
+
+    def __call__(self, size):
+        out = b""
+        while len(out) < size:
+            self._at += 1
+            out += H(b"seeded", self._seed, self._at.to_bytes(4, "big"))
+        return out[:size]
+
+
+def _text(data):
+    return str(hexlify(data), "ascii")
+
+
+def _plain(value):
+    """A value as JSON can carry it: bytes as hex, named tuples as their parts."""
+    if isinstance(value, (bytes, bytearray)):
+        return _text(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return str(value)
+
+
+def runtime():
+    """For instance "micropython 1.25.0 qemu-riscv32" or "cpython 3.11.7 linux"."""
+    name = sys.implementation[0] if isinstance(sys.implementation, tuple) else "cpython"
+    version = ".".join([str(part) for part in tuple(sys.version_info)[:3]])
+    if name == "micropython":
+        version = ".".join([str(part) for part in sys.implementation[1][:3]])
+    return "%s %s %s" % (name, version, sys.platform)
+
+
+def _free():
+    gc.collect()
+    return gc.mem_free() if hasattr(gc, "mem_free") else None
+
+
+class Agent:
+    """`line`: a SerialRoom; its commands drive one member."""
+
+    def __init__(self, line):
+        self._line = line
+        self._chat = None
+        self._watching = None
+
+    async def run(self):
+        """Serves until "quit" or until the line ends."""
+        try:
+            while True:
+                command = await self._line.next_command()
+                what = command.get("do")
+                answer = {"re": what}
+                try:
+                    answer.update(await self._do(what, command) or {})
+                except (errors.MpseqError, link.LinkError, OSError, KeyError, ValueError) as error:
+                    answer["error"] = "%s: %s" % (type(error).__name__, error)
+                await self._line.report(answer)
+                if what == "quit":
+                    return
+        except link.CarrierLost:
+            pass
+        finally:
+            await self._stop()
+
+    async def _stop(self):
+        if self._watching:
+            self._watching.cancel()
+            self._watching = None
+        if self._chat:
+            chat, self._chat = self._chat, None
+            if chat.carrier is not self._line:
+                await chat.close()
+
+    async def _watch(self):
+        while True:
+            event = await self._chat.next_event()
+            if event is None:
+                return
+            kind = type(event).__name__
+            if kind == "Invited":
+                invitation = event.invitation
+                await self._line.report(
+                    {"event": kind, "name": invitation.name, "inviter": _text(invitation.inviter)}
+                )
+                await self._chat.accept(invitation)
+                continue
+            fields = [_plain(value) for value in event]
+            await self._line.report({"event": kind, "fields": fields, "now": now()})
+
+    async def _do(self, what, command):
+        if what == "be":
+            return await self._be(command)
+        if what == "quit":
+            return None
+        chat = self._chat
+        if chat is None:
+            raise ValueError('first {"do": "be", …}')
+        if what == "open":
+            await chat.open()
+            self._watching = asyncio.create_task(self._watch())
+            return {"label": chat.carrier.label}
+        if what == "create":
+            chat.create(command["name"])
+        elif what == "invite":
+            chat.invite([(nick, unhexlify(key)) for nick, key in command["people"]])
+        elif what == "send":
+            await chat.send(command["text"])
+        elif what == "send_data":
+            await chat.send_data(command["type"], unhexlify(command["data"]))
+        elif what == "rekey":
+            chat.rekey()
+        elif what == "leave":
+            return {"heard": await chat.leave()}
+        elif what == "state":
+            return self._state()
+        else:
+            raise ValueError("unknown command %r" % what)
+
+    async def _be(self, command):
+        await self._stop()
+        random = os.urandom
+        if command.get("seed"):
+            random = SeededBytes(unhexlify(command["seed"]))
+        settings = Settings()
+        for name, value in command.get("settings", {}).items():
+            setattr(settings, name, value)
+        carrier = self._line
+        if command.get("tcp"):
+            from .tcp import TcpRoom
+
+            host, port = command["tcp"]
+            carrier = TcpRoom(host, port, command["room"], command["nick"])
+        else:
+            carrier.room = link.check_name(command["room"])
+            carrier.label = carrier.wanted = link.check_name(command["nick"])
+        identity = Identity.generate(random)
+        self._chat = Chat(identity, command["nick"], carrier, random, settings=settings)
+        return {
+            "key": _text(identity.public),
+            "fingerprint": identity.fingerprint,
+            "runtime": runtime(),
+            "free": _free(),
+        }
+
+    def _state(self):
+        conversation = self._chat.conversation
+        count, h = conversation.transcript
+        code = conversation.code
+        return {
+            "members": [[who.nick, _text(who.key)] for who in conversation.members],
+            "digits": code.digits if code else None,
+            "words": " ".join(code.words) if code else None,
+            "count": count,
+            "h": _text(h),
+            "exchange": conversation.exchange_running,
+            "refused": conversation.refused,
+            "free": _free(),
+            "now": now(),
+        }
+
+
+def main():
+    """Runs an Agent on the REPL's own line until the host says "quit"."""
+    line = SerialRoom("-", "-")
+    try:
+        asyncio.run(Agent(line).run())
+    finally:
+        line._port.close()
+
+
+if __name__ == "__main__":
+    main()
