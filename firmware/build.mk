@@ -20,7 +20,7 @@ $(STAMPS)/config: FORCE | $(STAMPS)
 		rm -rf $(addprefix $(BUILD)/,unix firmware natmod mpy-cross); echo '$(MPY_DIR) $(MONOCYPHER_DIR)' > $@; }
 
 UPSTREAM := make -j$(JOBS) -C
-BUILD_CURE := the end of the log says what is missing; 'make clean' starts the build afresh
+BUILD_CURE := the last lines above say what is wrong; 'make clean' starts the build afresh
 
 # --- mpy-cross and the choice of what is linked in -------------------------------------------------
 
@@ -101,19 +101,8 @@ $(foreach arch,$(sort $(NATMOD_ARCHS) xtensawin $(ARCH)),$(eval $(call natmod_ru
 
 # --- our C without a warning -----------------------------------------------------------------------
 
-# Upstream's headers are not ours to mend, so they come in as the system's; the functions of a module
-# have the parameters that MicroPython calls them with. The generated names are those of the builds.
-LINT_FLAGS := -std=gnu99 -Os -Wall -Wextra -Werror -Wno-unused-parameter -Ifirmware/qemu/support \
-	-isystem $(MPY_DIR) -isystem $(MONOCYPHER_DIR) -c -o /dev/null
-lint_board = $(1) $(LINT_FLAGS) $(2) -isystem $(BUILD)/firmware/obj-$(3) '-DMP_CONFIGFILE=<mpconfigqemu.h>' \
-	-isystem $(MPY_DIR)/ports/qemu
-lint_rv32 = $(call lint_board,riscv64-unknown-elf-gcc,-march=rv32imac -mabi=ilp32 -DQEMU_SOC_VIRT \
-	--specs=picolibc.specs,qemu-rv32)
-lint_arm = $(call lint_board,arm-none-eabi-gcc,-mthumb -mcpu=cortex-m3 -DQEMU_SOC_MPS2,qemu-cortex-m3)
-lint_unix = gcc $(LINT_FLAGS) -DUNIX -Ifirmware/unix -isystem $(MPY_DIR)/ports/unix -isystem $(BUILD)/unix/obj-mpseq-micropython
-
-$(STAMPS)/lint-c: $(BUILD)/unix/mpseq-micropython $(BUILD)/firmware/qemu-rv32.elf $(BUILD)/firmware/qemu-cortex-m3.elf
-	@$(STEP) "our C, every warning an error" "mend what the compiler names" sh -ec '\
-		for c in firmware/qemu/support/*.c firmware/monocypher/*.c; do $(lint_rv32) $$c; $(lint_arm) $$c; done; \
-		for c in firmware/monocypher/*.c; do $(lint_unix) $$c; done'
+$(STAMPS)/lint-c: $(BUILD)/unix/mpseq-micropython $(BUILD)/firmware/qemu-rv32.elf $(BUILD)/firmware/qemu-cortex-m3.elf \
+		firmware/tools/lint-c
+	@$(STEP) "our C, every warning an error" "mend what the compiler names" \
+		sh firmware/tools/lint-c $(BUILD) $(MPY_DIR) $(MONOCYPHER_DIR)
 	@touch $@
