@@ -27,10 +27,15 @@ static void fe_sq(int32_t h[10], const int32_t f[10]) FAST;
 #endif
 
 #if MICROPY_ENABLE_DYNRUNTIME
-// What gcc calls for a large initializer. A natmod has no C library.
+// What gcc calls for initializers and copies. A natmod has no C library.
 void *memset(void *s, int c, size_t n) __attribute__((externally_visible));
 void *memset(void *s, int c, size_t n) {
     return mp_fun_table.memset_(s, c, n);
+}
+
+void *memcpy(void *dest, const void *src, size_t n) __attribute__((externally_visible));
+void *memcpy(void *dest, const void *src, size_t n) {
+    return mp_fun_table.memmove_(dest, src, n);
 }
 
 #if defined(__XTENSA_CALL0_ABI__)
@@ -52,13 +57,16 @@ uint64_t __muldi3(uint64_t a, uint64_t b) {
 #undef MAX
 #include "monocypher.c"
 
-static NORETURN void raise_length(const char *name, size_t size) {
+// What a function takes: for each argument a byte with its length, then its name.
+#define ANY "\x01"
+#define B16 "\x10"
+#define B24 "\x18"
+#define B32 "\x20"
+#define B64 "\x40"
+
+static NORETURN void raise_length(const char *name, size_t name_len, size_t size) {
     static const char format[] = "%s: %d bytes needed";
-    size_t len = 0;
-    while (name[len] != '\0') {
-        len++;
-    }
-    mp_obj_t values[2] = { mp_obj_new_str(name, len), MP_OBJ_NEW_SMALL_INT(size) };
+    mp_obj_t values[2] = { mp_obj_new_str(name, name_len), MP_OBJ_NEW_SMALL_INT(size) };
     mp_obj_t text = mp_binary_op(MP_BINARY_OP_MODULO,
         mp_obj_new_str(format, sizeof(format) - 1), mp_obj_new_tuple(2, values));
     mp_raise_type_arg(&mp_type_ValueError, text);
@@ -71,136 +79,130 @@ static void get_buffer(mp_obj_t obj, mp_buffer_info_t *bufinfo) {
     mp_get_buffer_raise(obj, bufinfo, is_str ? MP_BUFFER_WRITE : MP_BUFFER_READ);
 }
 
-static const uint8_t *get_fixed(mp_obj_t obj, const char *name, size_t size) {
-    mp_buffer_info_t bufinfo;
-    get_buffer(obj, &bufinfo);
-    if (bufinfo.len != size) {
-        raise_length(name, size);
+static void get_buffers(const mp_obj_t *args, const char *spec, mp_buffer_info_t *bufinfo) {
+    while (*spec != '\0') {
+        get_buffer(*args++, bufinfo);
+        size_t size = *spec++;
+        const char *name = spec;
+        while (*spec++ != '\0') {
+        }
+        if (size != 1 && size != bufinfo->len) {
+            raise_length(name, spec - name - 1, size);
+        }
+        bufinfo++;
     }
-    return bufinfo.buf;
 }
 
-static uint8_t *new_bytearray(size_t size, mp_obj_t *obj) {
-    // the object before the secret, so that no failing allocation leaves a secret behind
-    uint8_t *buf = m_malloc(size);
-    *obj = mp_obj_new_bytearray_by_ref(size, buf);
+// Where the result goes. The last argument of a function may be `out`: given, it is filled and
+// returned. If not, the result is a new bytearray for what is secret or long (`scratch` NULL), so
+// that it is written once and the caller can wipe it, else `scratch` of which `finish` makes bytes.
+static uint8_t *get_out(mp_obj_t *obj, size_t size, uint8_t *scratch) {
+    uint8_t *buf = scratch;
+    if (*obj != mp_const_none) {
+        mp_buffer_info_t bufinfo;
+        mp_get_buffer_raise(*obj, &bufinfo, MP_BUFFER_WRITE);
+        if (bufinfo.len != size) {
+            raise_length("out", 3, size);
+        }
+        buf = bufinfo.buf;
+    } else if (scratch == NULL) {
+        // the object before the secret: no allocation that fails leaves a secret behind
+        buf = m_malloc(size);
+        *obj = mp_obj_new_bytearray_by_ref(size, buf);
+    }
     return buf;
 }
 
-// Optional last argument `out`. Returns where the result goes: into `out`, or into `fallback`, or
-// (fallback NULL) into a new bytearray; *obj is then that object, or MP_OBJ_NULL for `fallback`.
-static uint8_t *get_out(size_t n_args, const mp_obj_t *args, size_t index, size_t size,
-    uint8_t *fallback, mp_obj_t *obj) {
-    if (n_args > index && args[index] != mp_const_none) {
-        mp_buffer_info_t bufinfo;
-        mp_get_buffer_raise(args[index], &bufinfo, MP_BUFFER_WRITE);
-        if (bufinfo.len != size) {
-            raise_length("out", size);
-        }
-        *obj = args[index];
-        return bufinfo.buf;
-    }
-    if (fallback != NULL) {
-        *obj = MP_OBJ_NULL;
-        return fallback;
-    }
-    return new_bytearray(size, obj);
+static mp_obj_t finish(mp_obj_t obj, const uint8_t *scratch, size_t size) {
+    return obj != mp_const_none ? obj : mp_obj_new_bytes(scratch, size);
 }
 
-static mp_obj_t result(mp_obj_t obj, const uint8_t *fallback, size_t size) {
-    return obj != MP_OBJ_NULL ? obj : mp_obj_new_bytes(fallback, size);
-}
+#define OPTIONAL(index) (n_args > (index) ? args[index] : mp_const_none)
 
 // x25519(secret, public[, out]): the caller refuses an all-zero result
 static mp_obj_t mod_x25519(size_t n_args, const mp_obj_t *args) {
-    const uint8_t *secret = get_fixed(args[0], "secret", 32);
-    const uint8_t *public = get_fixed(args[1], "public", 32);
-    mp_obj_t obj;
-    uint8_t *out = get_out(n_args, args, 2, 32, NULL, &obj);
-    crypto_x25519(out, secret, public);
+    mp_buffer_info_t in[2];
+    get_buffers(args, B32 "secret\0" B32 "public\0", in);
+    mp_obj_t obj = OPTIONAL(2);
+    crypto_x25519(get_out(&obj, 32, NULL), in[0].buf, in[1].buf);
     return obj;
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(x25519_obj, 2, 3, mod_x25519);
 
 // x25519_public_key(secret[, out])
 static mp_obj_t mod_x25519_public_key(size_t n_args, const mp_obj_t *args) {
-    const uint8_t *secret = get_fixed(args[0], "secret", 32);
+    mp_buffer_info_t in[1];
+    get_buffers(args, B32 "secret\0", in);
+    mp_obj_t obj = OPTIONAL(1);
     uint8_t public[32];
-    mp_obj_t obj;
-    uint8_t *out = get_out(n_args, args, 1, 32, public, &obj);
-    crypto_x25519_public_key(out, secret);
-    return result(obj, public, 32);
+    crypto_x25519_public_key(get_out(&obj, 32, public), in[0].buf);
+    return finish(obj, public, 32);
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(x25519_public_key_obj, 1, 2, mod_x25519_public_key);
 
-static void key_pair(uint8_t *secret, uint8_t *public, const uint8_t *seed) {
-    uint8_t copy[32];
-    for (size_t i = 0; i < 32; i++) {
-        copy[i] = seed[i];
-    }
-    crypto_eddsa_key_pair(secret, public, copy); // wipes the copy
+static void key_pair(const mp_obj_t *args, uint8_t secret[64], uint8_t public[32]) {
+    mp_buffer_info_t in[1];
+    get_buffers(args, B32 "seed\0", in);
+    uint8_t seed[32];
+    COPY(seed, (const uint8_t *)in[0].buf, 32);
+    crypto_eddsa_key_pair(secret, public, seed); // wipes its seed
 }
 
 // eddsa_key_pair(seed)
-static mp_obj_t mod_eddsa_key_pair(mp_obj_t seed_obj) {
-    const uint8_t *seed = get_fixed(seed_obj, "seed", 32);
+static mp_obj_t mod_eddsa_key_pair(size_t n_args, const mp_obj_t *args) {
     uint8_t public[32];
-    mp_obj_t pair[2];
-    key_pair(new_bytearray(64, &pair[0]), public, seed);
+    mp_obj_t pair[2] = { mp_const_none };
+    key_pair(args, get_out(&pair[0], 64, NULL), public);
     pair[1] = mp_obj_new_bytes(public, 32);
     return mp_obj_new_tuple(2, pair);
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(eddsa_key_pair_obj, mod_eddsa_key_pair);
 
 // eddsa_public_key(seed)
-static mp_obj_t mod_eddsa_public_key(mp_obj_t seed_obj) {
-    const uint8_t *seed = get_fixed(seed_obj, "seed", 32);
+static mp_obj_t mod_eddsa_public_key(size_t n_args, const mp_obj_t *args) {
     uint8_t secret[64];
     uint8_t public[32];
-    key_pair(secret, public, seed);
+    key_pair(args, secret, public);
     crypto_wipe(secret, 64);
     return mp_obj_new_bytes(public, 32);
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(eddsa_public_key_obj, mod_eddsa_public_key);
 
 // eddsa_sign(secret, message[, out])
 static mp_obj_t mod_eddsa_sign(size_t n_args, const mp_obj_t *args) {
-    const uint8_t *secret = get_fixed(args[0], "secret", 64);
-    mp_buffer_info_t message;
-    get_buffer(args[1], &message);
+    mp_buffer_info_t in[2];
+    get_buffers(args, B64 "secret\0" ANY "message\0", in);
+    mp_obj_t obj = OPTIONAL(2);
     uint8_t signature[64];
-    mp_obj_t obj;
-    uint8_t *out = get_out(n_args, args, 2, 64, signature, &obj);
-    crypto_eddsa_sign(out, secret, message.buf, message.len);
-    return result(obj, signature, 64);
+    crypto_eddsa_sign(get_out(&obj, 64, signature), in[0].buf, in[1].buf, in[1].len);
+    return finish(obj, signature, 64);
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(eddsa_sign_obj, 2, 3, mod_eddsa_sign);
 
 // eddsa_check(signature, public, message): the caller refuses keys of small order
-static mp_obj_t mod_eddsa_check(mp_obj_t signature_obj, mp_obj_t public_obj, mp_obj_t message_obj) {
-    const uint8_t *signature = get_fixed(signature_obj, "signature", 64);
-    const uint8_t *public = get_fixed(public_obj, "public", 32);
-    mp_buffer_info_t message;
-    get_buffer(message_obj, &message);
-    return mp_obj_new_bool(crypto_eddsa_check(signature, public, message.buf, message.len) == 0);
+static mp_obj_t mod_eddsa_check(size_t n_args, const mp_obj_t *args) {
+    mp_buffer_info_t in[3];
+    get_buffers(args, B64 "signature\0" B32 "public\0" ANY "message\0", in);
+    return mp_obj_new_bool(crypto_eddsa_check(in[0].buf, in[1].buf, in[2].buf, in[2].len) == 0);
 }
-static MP_DEFINE_CONST_FUN_OBJ_3(eddsa_check_obj, mod_eddsa_check);
 
 // eddsa_to_x25519(public)
-static mp_obj_t mod_eddsa_to_x25519(mp_obj_t public_obj) {
-    const uint8_t *public = get_fixed(public_obj, "public", 32);
+static mp_obj_t mod_eddsa_to_x25519(size_t n_args, const mp_obj_t *args) {
+    mp_buffer_info_t in[1];
+    get_buffers(args, B32 "public\0", in);
     uint8_t out[32];
-    crypto_eddsa_to_x25519(out, public);
+    crypto_eddsa_to_x25519(out, in[0].buf);
     return mp_obj_new_bytes(out, 32);
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(eddsa_to_x25519_obj, mod_eddsa_to_x25519);
 
 static mp_obj_t hash(mp_obj_t key_obj, mp_obj_t out_or_size, size_t n_parts, const mp_obj_t *parts,
     bool framed) {
-    // everything that can raise comes before the key is on the stack
+    // what can raise comes before the key is on the stack
     mp_buffer_info_t part;
     for (size_t i = 0; i < n_parts; i++) {
         get_buffer(parts[i], &part);
+    }
+    mp_buffer_info_t key = { 0 };
+    if (key_obj != MP_OBJ_NULL) {
+        get_buffer(key_obj, &key);
+    }
+    if (key.len > 64) {
+        mp_raise_ValueError(MP_ERROR_TEXT("key: 0 to 64 bytes needed"));
     }
     uint8_t digest[64];
     mp_buffer_info_t out = { .buf = digest };
@@ -212,13 +214,6 @@ static mp_obj_t hash(mp_obj_t key_obj, mp_obj_t out_or_size, size_t n_parts, con
     }
     if (out.len - 1 > 63) {
         mp_raise_ValueError(MP_ERROR_TEXT("out_or_size: 1 to 64 bytes needed"));
-    }
-    mp_buffer_info_t key = { 0 };
-    if (key_obj != MP_OBJ_NULL) {
-        get_buffer(key_obj, &key);
-        if (key.len > 64) {
-            mp_raise_ValueError(MP_ERROR_TEXT("key: 0 to 64 bytes needed"));
-        }
     }
 
     crypto_blake2b_ctx ctx;
@@ -250,110 +245,111 @@ static mp_obj_t mod_blake2b(size_t n_args, const mp_obj_t *args) {
     return hash(n_args > 1 ? args[1] : MP_OBJ_NULL,
         n_args > 2 ? args[2] : MP_OBJ_NEW_SMALL_INT(32), n_parts, parts, false);
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(blake2b_obj, 1, 3, mod_blake2b);
 
 // blake2b_framed(key, out_or_size, *parts): mpSEQ's H and KDF, PROTOCOL.md section 3
 static mp_obj_t mod_blake2b_framed(size_t n_args, const mp_obj_t *args) {
     return hash(args[0], args[1], n_args - 2, args + 2, true);
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR(blake2b_framed_obj, 2, mod_blake2b_framed);
 
 // aead_lock(key, nonce, ad, plain[, out]): out may begin where plain begins
 static mp_obj_t mod_aead_lock(size_t n_args, const mp_obj_t *args) {
-    const uint8_t *key = get_fixed(args[0], "key", 32);
-    const uint8_t *nonce = get_fixed(args[1], "nonce", 24);
-    mp_buffer_info_t ad, plain;
-    get_buffer(args[2], &ad);
-    get_buffer(args[3], &plain);
-    mp_obj_t obj;
-    uint8_t *out = get_out(n_args, args, 4, plain.len + 16, NULL, &obj);
-    crypto_aead_lock(out, out + plain.len, key, nonce, ad.buf, ad.len, plain.buf, plain.len);
+    mp_buffer_info_t in[4];
+    get_buffers(args, B32 "key\0" B24 "nonce\0" ANY "ad\0" ANY "plain\0", in);
+    size_t size = in[3].len;
+    mp_obj_t obj = OPTIONAL(4);
+    uint8_t *out = get_out(&obj, size + 16, NULL);
+    crypto_aead_lock(out, out + size, in[0].buf, in[1].buf, in[2].buf, in[2].len, in[3].buf, size);
     return obj;
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(aead_lock_obj, 4, 5, mod_aead_lock);
 
 // aead_unlock(key, nonce, ad, sealed[, out]): None, and out untouched, when the tag does not hold
 static mp_obj_t mod_aead_unlock(size_t n_args, const mp_obj_t *args) {
-    const uint8_t *key = get_fixed(args[0], "key", 32);
-    const uint8_t *nonce = get_fixed(args[1], "nonce", 24);
-    mp_buffer_info_t ad, sealed;
-    get_buffer(args[2], &ad);
-    get_buffer(args[3], &sealed);
-    if (sealed.len < 16) {
+    mp_buffer_info_t in[4];
+    get_buffers(args, B32 "key\0" B24 "nonce\0" ANY "ad\0" ANY "sealed\0", in);
+    if (in[3].len < 16) {
         mp_raise_ValueError(MP_ERROR_TEXT("sealed: 16 bytes or more needed"));
     }
-    size_t size = sealed.len - 16;
-    const uint8_t *cipher = sealed.buf;
-    mp_obj_t obj;
-    uint8_t *out = get_out(n_args, args, 4, size, NULL, &obj);
-    if (crypto_aead_unlock(out, cipher + size, key, nonce, ad.buf, ad.len, cipher, size) != 0) {
+    size_t size = in[3].len - 16;
+    const uint8_t *sealed = in[3].buf;
+    mp_obj_t obj = OPTIONAL(4);
+    uint8_t *out = get_out(&obj, size, NULL);
+    if (crypto_aead_unlock(out, sealed + size, in[0].buf, in[1].buf, in[2].buf, in[2].len,
+        sealed, size) != 0) {
         return mp_const_none;
     }
     return obj;
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(aead_unlock_obj, 4, 5, mod_aead_unlock);
 
 // verify16(a, b)
-static mp_obj_t mod_verify16(mp_obj_t a_obj, mp_obj_t b_obj) {
-    const uint8_t *a = get_fixed(a_obj, "a", 16);
-    const uint8_t *b = get_fixed(b_obj, "b", 16);
-    return mp_obj_new_bool(crypto_verify16(a, b) == 0);
+static mp_obj_t mod_verify16(size_t n_args, const mp_obj_t *args) {
+    mp_buffer_info_t in[2];
+    get_buffers(args, B16 "a\0" B16 "b\0", in);
+    return mp_obj_new_bool(crypto_verify16(in[0].buf, in[1].buf) == 0);
 }
-static MP_DEFINE_CONST_FUN_OBJ_2(verify16_obj, mod_verify16);
 
 // verify32(a, b)
-static mp_obj_t mod_verify32(mp_obj_t a_obj, mp_obj_t b_obj) {
-    const uint8_t *a = get_fixed(a_obj, "a", 32);
-    const uint8_t *b = get_fixed(b_obj, "b", 32);
-    return mp_obj_new_bool(crypto_verify32(a, b) == 0);
+static mp_obj_t mod_verify32(size_t n_args, const mp_obj_t *args) {
+    mp_buffer_info_t in[2];
+    get_buffers(args, B32 "a\0" B32 "b\0", in);
+    return mp_obj_new_bool(crypto_verify32(in[0].buf, in[1].buf) == 0);
 }
-static MP_DEFINE_CONST_FUN_OBJ_2(verify32_obj, mod_verify32);
 
 // wipe(buffer)
-static mp_obj_t mod_wipe(mp_obj_t obj) {
+static mp_obj_t mod_wipe(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t bufinfo;
-    mp_get_buffer_raise(obj, &bufinfo, MP_BUFFER_WRITE);
+    mp_get_buffer_raise(args[0], &bufinfo, MP_BUFFER_WRITE);
     crypto_wipe(bufinfo.buf, bufinfo.len);
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(wipe_obj, mod_wipe);
 
-// Each name written out: mpy_ld.py looks for MP_QSTR_ in the source as it is.
+// Name, function, least and most arguments. Each name is written out: mpy_ld.py looks for MP_QSTR_
+// in the source as it is.
 #define FUNCTIONS(F) \
-    F(MP_QSTR_x25519, x25519_obj) \
-    F(MP_QSTR_x25519_public_key, x25519_public_key_obj) \
-    F(MP_QSTR_eddsa_key_pair, eddsa_key_pair_obj) \
-    F(MP_QSTR_eddsa_public_key, eddsa_public_key_obj) \
-    F(MP_QSTR_eddsa_sign, eddsa_sign_obj) \
-    F(MP_QSTR_eddsa_check, eddsa_check_obj) \
-    F(MP_QSTR_eddsa_to_x25519, eddsa_to_x25519_obj) \
-    F(MP_QSTR_blake2b, blake2b_obj) \
-    F(MP_QSTR_blake2b_framed, blake2b_framed_obj) \
-    F(MP_QSTR_aead_lock, aead_lock_obj) \
-    F(MP_QSTR_aead_unlock, aead_unlock_obj) \
-    F(MP_QSTR_verify16, verify16_obj) \
-    F(MP_QSTR_verify32, verify32_obj) \
-    F(MP_QSTR_wipe, wipe_obj)
+    F(MP_QSTR_x25519, mod_x25519, 2, 3) \
+    F(MP_QSTR_x25519_public_key, mod_x25519_public_key, 1, 2) \
+    F(MP_QSTR_eddsa_key_pair, mod_eddsa_key_pair, 1, 1) \
+    F(MP_QSTR_eddsa_public_key, mod_eddsa_public_key, 1, 1) \
+    F(MP_QSTR_eddsa_sign, mod_eddsa_sign, 2, 3) \
+    F(MP_QSTR_eddsa_check, mod_eddsa_check, 3, 3) \
+    F(MP_QSTR_eddsa_to_x25519, mod_eddsa_to_x25519, 1, 1) \
+    F(MP_QSTR_blake2b, mod_blake2b, 1, 3) \
+    F(MP_QSTR_blake2b_framed, mod_blake2b_framed, 2, MP_OBJ_FUN_ARGS_MAX) \
+    F(MP_QSTR_aead_lock, mod_aead_lock, 4, 5) \
+    F(MP_QSTR_aead_unlock, mod_aead_unlock, 4, 5) \
+    F(MP_QSTR_verify16, mod_verify16, 2, 2) \
+    F(MP_QSTR_verify32, mod_verify32, 2, 2) \
+    F(MP_QSTR_wipe, mod_wipe, 1, 1)
+
+#define OBJECT(name, fun_, min, max) \
+    { { &mp_type_fun_builtin_var }, MP_OBJ_FUN_MAKE_SIG(min, max, false), { .var = fun_ } },
+
+static const mp_obj_fun_builtin_var_t functions[] = { FUNCTIONS(OBJECT) };
 
 #if MICROPY_ENABLE_DYNRUNTIME
 
-#define STORE_GLOBAL(name, fun) mp_store_global(name, MP_OBJ_FROM_PTR(&fun));
+// Where each name is in the table that the loader fills. Names and functions in a loop, because
+// fourteen calls would be 150 bytes more.
+#define NAME_INDEX(name, fun, min, max) &(name) - mp_native_qstr_table,
+
+static const uint8_t names[] = { FUNCTIONS(NAME_INDEX) };
 
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args)
 __attribute__((externally_visible));
 
 mp_obj_t mpy_init(mp_obj_fun_bc_t *self, size_t n_args, size_t n_kw, mp_obj_t *args) {
-    (void)n_args;
-    (void)n_kw;
-    (void)args;
     MP_DYNRUNTIME_INIT_ENTRY
-    FUNCTIONS(STORE_GLOBAL)
+    for (size_t i = 0; i < MP_ARRAY_SIZE(functions); i++) {
+        mp_store_global(mp_native_qstr_table[names[i]], MP_OBJ_FROM_PTR(&functions[i]));
+    }
     MP_DYNRUNTIME_INIT_EXIT
 }
 
 #else
 
-#define TABLE_ENTRY(name, fun) { MP_ROM_QSTR(name), MP_ROM_PTR(&fun) },
+#define FUNCTION_INDEX(name, fun, min, max) INDEX_##fun,
+#define TABLE_ENTRY(name, fun, min, max) { MP_ROM_QSTR(name), MP_ROM_PTR(&functions[INDEX_##fun]) },
+
+enum { FUNCTIONS(FUNCTION_INDEX) };
 
 static const mp_rom_map_elem_t monocypher_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR___name__), MP_ROM_QSTR(MP_QSTR_monocypher) },
