@@ -66,12 +66,9 @@ def _plain(value):
 
 
 def runtime():
-    """For instance "micropython 1.25.0 qemu-riscv32" or "cpython 3.11.7 linux"."""
-    name = sys.implementation[0] if isinstance(sys.implementation, tuple) else "cpython"
-    version = ".".join([str(part) for part in tuple(sys.version_info)[:3]])
-    if name == "micropython":
-        version = ".".join([str(part) for part in sys.implementation[1][:3]])
-    return "%s %s %s" % (name, version, sys.platform)
+    """For instance "micropython 1.25.0 qemu" or "cpython 3.11.7 linux"."""
+    version = ".".join([str(part) for part in tuple(sys.implementation.version)[:3]])
+    return "%s %s %s" % (sys.implementation.name, version, sys.platform)
 
 
 def _free():

@@ -45,11 +45,12 @@ def floor(counts):
     digest = bytes(32)
     signature = mc.eddsa_sign(secret, digest)
     out = bytearray(32)
+    mine = bytes(secret[:32])
     begin = time.process_time()
     for _ in range(counts.get("x25519", 0)):
-        mc.x25519(secret[:32], public, out)
+        mc.x25519(mine, public, out)
     for _ in range(counts.get("x25519_public_key", 0)):
-        mc.x25519_public_key(secret[:32])
+        mc.x25519_public_key(mine)
     for _ in range(counts.get("eddsa_sign", 0)):
         mc.eddsa_sign(secret, digest)
     for _ in range(counts.get("eddsa_check", 0)):
@@ -57,14 +58,22 @@ def floor(counts):
     return time.process_time() - begin
 
 
-def room(n):
-    """One batch: a founder brings n - 1 others in; all can send and read at the end."""
+def room(n, rounds=3):
+    """One batch: a founder brings n - 1 others in; all can send and read at the end.
+
+    The room and its floor are timed in turn and the best of each counts: other programs on the
+    machine only ever add.
+    """
     with Calls() as calls:
         House(*nicks(n)).together(*nicks(n))
-    house = House(*nicks(n))
-    begin = time.process_time()
-    house.together(*nicks(n))
-    cpu = time.process_time() - begin
+    counts = calls.by_name()
+    cpu, least = [], []
+    for _ in range(rounds):
+        house = House(*nicks(n))
+        begin = time.process_time()
+        house.together(*nicks(n))
+        cpu.append(time.process_time() - begin)
+        least.append(floor(counts))
     house.assert_one_session(*nicks(n))
     posted = sum(len(frame) for frame in house.frames)
     return {
@@ -72,9 +81,9 @@ def room(n):
         "frames": len(house.frames),
         "posted_bytes": posted,
         "delivered_bytes": posted * n,
-        "cpu_s_total": cpu,
-        "cpu_s_per_member": cpu / n,
-        "cpu_s_floor": floor(calls.by_name()),
+        "cpu_s_total": min(cpu),
+        "cpu_s_per_member": min(cpu) / n,
+        "cpu_s_floor": min(least),
     }
 
 

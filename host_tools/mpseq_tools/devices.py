@@ -1,0 +1,190 @@
+"""Members of any kind, driven alike: this process, a MicroPython process, a board on a cable.
+
+    async with await connect("qemu-rv32", "cellar", relay_port) as device:
+        await device.do("be", nick="cellar", room="garden")
+
+The other end is `mpseq_aio.agent`; what it can be told stands there.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+from mpseq_aio.agent import Agent
+
+from . import serial_link
+from .bridge import Bridge
+from .qemu import BOARDS, Board
+
+AGENT = "import mpseq_aio.agent; mpseq_aio.agent.main()"
+_UNIX_HEAP = "320K"  # 64-bit objects are twice as large: what 160 KiB are to a board
+_PATIENCE = 60.0
+
+
+class DeviceError(Exception):
+    """A device answered with an error, with nothing in time, or went away."""
+
+
+class LocalLine:
+    """Takes the place of a cable for a member in this process."""
+
+    def __init__(self):
+        self.commands = asyncio.Queue()
+        self.reports = asyncio.Queue()
+
+    async def next_command(self):
+        return await self.commands.get()
+
+    async def report(self, value):
+        self.reports.put_nowait(value)
+
+
+class Device:
+    """One member. `events`: every event it reported, as {"event": name, "fields": […], …}."""
+
+    def __init__(self, name, kind, command, reports, tasks, release):
+        self.name = name
+        self.kind = kind
+        self.key = None
+        self.events = []
+        self.lines = []
+        self.on_event = None
+        self._command = command
+        self._reports = reports
+        self._answers = asyncio.Queue()
+        self._news = asyncio.Event()
+        self._tasks = [*tasks, asyncio.ensure_future(self._sort())]
+        self._release = release
+
+    async def _sort(self):
+        while True:
+            report = await self._reports.get()
+            if "re" in report:
+                self._answers.put_nowait(report)
+                continue
+            self.events.append(report)
+            if self.on_event:
+                self.on_event(self, report)
+            self._news.set()
+
+    async def do(self, what, patience=_PATIENCE, **fields):
+        """Sends a command and returns its answer; DeviceError."""
+        await self._command({"do": what, **fields})
+        waiting = asyncio.ensure_future(self._answers.get())
+        done, _ = await asyncio.wait(
+            {waiting, *self._tasks}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+        )
+        if waiting not in done:
+            waiting.cancel()
+            lines = "; ".join(self.lines[-5:])
+            raise DeviceError(f"{self.name}: no answer to {what!r}. It printed last: {lines}")
+        answer = waiting.result()
+        if "error" in answer:
+            raise DeviceError(f"{self.name}: {answer['error']}")
+        return answer
+
+    async def be(self, room, **fields):
+        """Gives the device its identity, named like itself; keeps its public key."""
+        answer = await self.do("be", nick=self.name, room=room, **fields)
+        self.key = answer["key"]
+        return answer
+
+    def seen(self, kind):
+        """The fields of each event of this kind so far."""
+        return [event.get("fields", event) for event in self.events if event["event"] == kind]
+
+    async def expect(self, kind, matches=lambda fields: True, patience=_PATIENCE):
+        """Waits for an event of this kind (seen ones count) whose fields match; returns them."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + patience
+        while True:
+            for fields in self.seen(kind):
+                if matches(fields):
+                    return fields
+            self._news.clear()
+            try:
+                await asyncio.wait_for(self._news.wait(), end - loop.time())
+            except asyncio.TimeoutError:
+                kinds = [event["event"] for event in self.events]
+                raise DeviceError(f"{self.name}: no {kind} in {patience} s, only {kinds}") from None
+
+    async def close(self):
+        """Ends the member and gives its resources back."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._release()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        await self.close()
+
+
+def unix_program() -> Path:
+    """The MicroPython of this machine with mpseq inside; DeviceError when it is not built."""
+    build = os.environ.get("MPSEQ_BUILD") or Path(__file__).resolve().parents[2] / "build"
+    program = Path(build) / "unix" / "mpseq-micropython"
+    if not program.is_file():
+        raise DeviceError(f"no {program}: run `make unix`")
+    return program
+
+
+async def connect(kind: str, name: str, relay_port: int, relay_host: str = "127.0.0.1") -> Device:
+    """A member of this kind: "cpython", "unix", one of qemu.BOARDS, or the path of a serial port."""
+    if kind == "cpython":
+        return _local(name)
+    if kind == "unix":
+        process = await asyncio.create_subprocess_exec(
+            unix_program(), "-X", f"heapsize={_UNIX_HEAP}", "-c", AGENT,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )
+
+        async def end():
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+        transport = serial_link.ProcessTransport(process)
+        return _bridged(name, kind, transport, relay_host, relay_port, end)
+    if kind in BOARDS:
+        board = await asyncio.to_thread(Board, kind, seed=os.urandom(64))
+        try:
+            await asyncio.to_thread(board.start, AGENT)
+            transport = serial_link.SerialTransport(board.port)
+        except BaseException:
+            board.close()
+            raise
+
+        async def switch_off():
+            board.close()
+
+        return _bridged(name, kind, transport, relay_host, relay_port, switch_off)
+    transport = serial_link.SerialTransport(kind)
+    first = await serial_link.start_program(transport, AGENT)
+
+    async def nothing():
+        pass
+
+    return _bridged(name, kind, transport, relay_host, relay_port, nothing, first)
+
+
+def _local(name):
+    line = LocalLine()
+    running = asyncio.ensure_future(Agent(line).run())
+
+    async def nothing():
+        pass
+
+    return Device(name, "cpython", line.commands.put, line.reports, [running], nothing)
+
+
+def _bridged(name, kind, transport, host, port, release, first=b""):
+    lines = []
+    bridge = Bridge(transport, host, port, console=lines.append)
+    bridge.link.feed(first)
+    running = asyncio.ensure_future(bridge.run())
+    device = Device(name, kind, bridge.command, bridge.reports, [running], release)
+    device.lines = lines
+    return device
