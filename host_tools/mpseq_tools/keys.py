@@ -9,6 +9,7 @@ import os
 import pathlib
 import stat
 import sys
+import tempfile
 
 from mpseq import Identity
 
@@ -94,9 +95,7 @@ def _refuse_wide(path, mode):
 def _create(path, identity):
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _refuse_wide(path.parent, 0o700)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    fd = os.open(temporary, flags, 0o600)
+    fd, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(fd, "w") as file:
             file.write(f"{_HEAD}{bytes(identity.secret).hex()}\n")

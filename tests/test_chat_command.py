@@ -1,0 +1,295 @@
+"""`mpseq chat` and the identity file, as a user meets them: programs, pipes and messages."""
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from mpseq import events, fingerprint
+from mpseq_tools import keys
+from mpseq_tools.chat import Console, LineChat, parse_key, show_text
+
+
+class Program:
+    """A running mpseq command: what it prints is kept, and can be waited for."""
+
+    def __init__(self, *arguments, home):
+        self.lines = []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mpseq_tools", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "MPSEQ_HOME": str(home), "PYTHONUTF8": "1"},
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+    def type(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def wait_for(self, pattern, seconds=15):
+        """The match of `pattern` in the first line that has one."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for line in list(self.lines):
+                if match := re.search(pattern, line):
+                    return match
+            time.sleep(0.02)
+        raise AssertionError(f"no line like {pattern!r} in:\n" + "\n".join(self.lines))
+
+    def end(self):
+        """Waits for its own end; its exit code."""
+        code = self.process.wait(15)
+        self._reader.join(5)
+        return code
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts mpseq commands, each user with a home of their own; ends them after the test."""
+    programs = []
+
+    def start(*arguments, user="user"):
+        programs.append(Program(*arguments, home=tmp_path / user))
+        return programs[-1]
+
+    yield start
+    for program in programs:
+        program.process.kill()
+        program.process.wait()
+        program.process.stdin.close()
+
+
+@pytest.fixture
+def relay(start):
+    program = start("relay", "--port", "0")
+    return program.wait_for(r"relay at (\S+);")[1]
+
+
+@pytest.fixture
+def sit_down(start, relay):
+    """Starts `mpseq chat` for a nick; its key is in `.key`."""
+
+    def sit_down(nick):
+        program = start("chat", "--nick", nick, "--room", "kitchen", "--relay", relay, user=nick)
+        program.wait_for(r"connected as " + nick)
+        program.key = program.wait_for(r"you are \S+ ([0-9a-f]{64})")[1]
+        return program
+
+    return sit_down
+
+
+def test_three_people_meet_by_typing_and_one_leaves(sit_down):
+    ana, ben, eve = sit_down("ana"), sit_down("ben"), sit_down("eve")
+    ana.type("/create The kitchen")
+    ana.wait_for(r"session 1 of 'The kitchen': ana")
+    ana.type(f"/invite ben {ben.key} eve {eve.key}")
+    invited = ben.wait_for(r"invitation 1: ana \[(\S+)\] invites you to 'The kitchen'")
+    assert invited[1] == fingerprint(bytes.fromhex(ana.key))
+    assert invited[1] == ana.wait_for(r"your fingerprint: (\S+)")[1]
+    ben.type("/accept")
+    eve.wait_for(r"invitation 1")
+    eve.type("/accept 1")
+    code = ana.wait_for(r"session code: (\d{3} \d{3}, \w+ \w+ \w+)")[1]
+    assert ben.wait_for(r"session code: (.*)")[1] == code
+    assert eve.wait_for(r"session code: (.*)")[1] == code
+    ben.type("/who")
+    ben.wait_for(rf"\* ana \[{re.escape(invited[1])}\]$")
+    ben.wait_for(r"\* ben \[\S+\] \(you\)$")
+    ana.type("Grüße aus der Küche")
+    ben.wait_for(r"#\d+ <ana> Grüße aus der Küche$")
+    ben.type("//slash")
+    ana.wait_for(r"#\d+ <ben> /slash$")
+    ben.type("/leave")
+    ben.wait_for(r"you left the conversation")
+    ana.wait_for(r"\* ben leaves")
+    ana.wait_for(r"confirmed by everyone: all up to #\d+")
+    ana.wait_for(r"\* left: ben")
+    ana.type("/quit")
+    assert ana.end() == 0
+    ben.process.stdin.close()
+    assert ben.end() == 0
+
+
+def test_a_script_through_a_pipe_is_carried_out_to_its_end(start, relay):
+    program = start("chat", "--nick", "ana", "--room", "kitchen", "--relay", relay)
+    program.process.stdin.write("/create kitchen\nhello\n/code\nlast line without an end")
+    program.process.stdin.close()
+    assert program.end() == 0
+    program.wait_for(r"#\d+ <ana> hello")
+    program.wait_for(r"no session code: alone")
+    assert not [line for line in program.lines if "Traceback" in line]
+
+
+def test_ctrl_c_says_good_bye(sit_down):
+    ana, ben = sit_down("ana"), sit_down("ben")
+    ana.type("/create kitchen")
+    ana.type(f"/invite ben {ben.key}")
+    ben.wait_for("invitation 1")
+    ben.type("/accept 1")
+    ben.wait_for("session code")
+    ben.process.send_signal(signal.SIGINT)
+    assert ben.end() == 0
+    ana.wait_for(r"\* ben leaves")
+    assert not [line for line in ben.lines if "Traceback" in line]
+
+
+def test_mistakes_are_answered_in_the_conversation(sit_down):
+    ana = sit_down("ana")
+    for line, answer in [
+        ("hello?", r"not done: not in a conversation"),
+        ("/invite ben", r"/invite: unknown, or something is missing"),
+        ("/invite ben 1234", r"not done: '1234' is not a key"),
+        ("/accept", r"no such invitation"),
+        ("/accept x", r"no such invitation"),
+        ("/code", r"no session code"),
+        ("/leave", r"not in a conversation"),
+        ("/dance", r"/dance: unknown"),
+        ("/help", r"/create NAME +found a conversation"),
+    ]:
+        ana.lines.clear()
+        ana.type(line)
+        ana.wait_for(answer)
+    ana.type("/quit")
+    assert ana.end() == 0
+
+
+def test_no_relay_is_said_with_the_cure(start):
+    program = start("chat", "--nick", "ana", "--room", "kitchen", "--relay", "127.0.0.1:1")
+    assert program.end() == 3
+    program.wait_for("no relay at 127.0.0.1 port 1")
+    program.wait_for("Cure: start one with `mpseq relay`")
+
+
+@pytest.mark.parametrize("nick", ["", "x" * 33, "a\x1bb"])
+def test_a_nick_that_cannot_be_is_refused(start, relay, nick):
+    program = start("chat", f"--nick={nick}", "--room", "kitchen", "--relay", relay)
+    assert program.end() == 2
+    program.wait_for("Cure: a nick has 1-32 bytes")
+
+
+def test_a_relay_address_that_cannot_be_is_refused(start):
+    assert start("chat", "--nick", "a", "--room", "b", "--relay", "x:y").end() == 2
+
+
+def test_help_of_every_command(start):
+    for command in ("relay", "chat", "bridge", "demo"):
+        assert start(command, "--help").end() == 0
+
+
+# --- warnings
+
+
+def shown(event, chat=None):
+    """The lines one event makes."""
+    lines = []
+    LineChat(chat, Console(lines.append, colour=False)).show(event)
+    return "\n".join(lines)
+
+
+def test_what_may_be_an_attack_is_a_warning():
+    key = bytes(32)
+    for event, words in [
+        (events.Missing("ben", key, 3, 5), "messages 3 to 5 of ben never came"),
+        (events.Inconsistent("ben", key, 9), "ben saw another conversation than you"),
+        (events.Unverifiable("ben", key, 9), "cannot check what ben saw"),
+        (events.Unconfirmed(3, 4), "never confirmed by everyone"),
+        (events.Unsent("secret"), "not sent, because somebody new is here now: secret"),
+        (events.Left(True), "removed you"),
+    ]:
+        assert "!!! WARNING: " in shown(event) and words in shown(event)
+    assert "WARNING" not in shown(events.Left(False))
+
+
+def test_a_text_cannot_pass_for_a_line_of_ours_or_command_the_terminal():
+    text = "hi\n12:00:00 !!! WARNING: fake\x1b[2J\u202e"
+    out = shown(events.Text("ben", bytes(32), 7, text, False))
+    assert "\n" not in out and "\x1b" not in out and "\u202e" not in out
+    assert show_text("a\r\nb") == "a ⏎ b"
+
+
+def test_keys_are_64_hex_digits():
+    assert parse_key("00" * 32) == bytes(32)
+    for wrong in ("", "00" * 31, "zz" * 32):
+        with pytest.raises(Exception, match="is not a key"):
+            parse_key(wrong)
+
+
+# --- the identity file
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MPSEQ_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_an_identity_is_made_once_and_only_its_owner_can_read_it(home):
+    first, created = keys.load()
+    assert created
+    again, created = keys.load()
+    assert not created and again.public == first.public
+    assert stat.S_IMODE((home / "default.key").stat().st_mode) == 0o600
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert os.listdir(home) == ["default.key"]
+
+
+def test_each_profile_is_somebody_else(home):
+    assert keys.load("work")[0].public != keys.load("home")[0].public
+    for wrong in ("", "../x", "a/b", "a b"):
+        with pytest.raises(keys.KeyFault):
+            keys.load(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "right"), [("default.key", 0o640, 600), ("", 0o755, 700)]
+)
+def test_an_identity_open_to_others_is_refused_with_the_cure(home, name, mode, right):
+    keys.load()
+    (home / name).chmod(mode)
+    with pytest.raises(keys.KeyFault, match="open to others") as fault:
+        keys.load()
+    assert f"chmod {right}" in fault.value.cure
+
+
+@pytest.mark.parametrize("text", ["", "mpseq-identity-1 ", "mpseq-identity-1 " + "0" * 62, "x"])
+def test_a_damaged_identity_is_never_replaced(home, text):
+    keys.load()
+    path = home / "default.key"
+    path.write_text(text)
+    with pytest.raises(keys.KeyFault, match="holds no identity"):
+        keys.load()
+    assert path.read_text() == text
+
+
+def test_two_programs_that_start_at_once_share_one_identity(home):
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(keys.load()[0])) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len({identity.public for identity in found}) == 1
+    assert os.listdir(home) == ["default.key"]
+
+
+def test_the_command_refuses_an_open_identity_with_its_own_exit_code(start, tmp_path):
+    folder = tmp_path / "user"
+    folder.mkdir(mode=0o755)
+    program = start("chat", "--nick", "ana", "--room", "kitchen")
+    assert program.end() == 4
+    program.wait_for("Cure: chmod 700")
