@@ -148,7 +148,7 @@ class Conversation(Talk, Rounds):
 
     def send(self, text, now):
         """Queues a text (str); it is posted as soon as the protocol allows."""
-        self._say(wire.TEXT, text.encode(), now)
+        self._say(wire.TEXT, wire.encoded(text), now)
 
     def send_data(self, content_type, data, now):
         """Queues data with a content type, for instance "text/csv"."""

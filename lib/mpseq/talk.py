@@ -230,10 +230,7 @@ class Talk:
 def _content(kind, body):
     """str of a TEXT, (content type, bytes) of a DATA; raises BadText."""
     if kind == wire.TEXT:
-        try:
-            return str(body, "utf-8")
-        except (UnicodeError, ValueError):
-            raise errors.BadText()
+        return wire.decoded(body)
     reader = wire.Reader(body)
     content_type = reader.text(wire.MAX_NAME)
     return content_type, bytes(reader.rest())

@@ -74,12 +74,56 @@ def sized(data):
     return varint(len(data)) + data
 
 
+# In a string whose bytes fit together: the second bytes that make a sequence overlong, a surrogate
+# or larger than U+10FFFF. MicroPython does not look at that, and all runtimes must agree.
+_NEVER = (b"\xc0", b"\xc1", b"\xf5", b"\xf6", b"\xf7")
+_SECOND = (
+    (b"\xe0", 0xA0, 0xBF),
+    (b"\xed", 0x80, 0x9F),
+    (b"\xf0", 0x90, 0xBF),
+    (b"\xf4", 0x80, 0x8F),
+)
+_NO_C1 = (b"\xc2", 0xA0, 0xBF)
+
+
+def encoded(text):
+    """UTF-8 of a str; LocalError when it has none (half of a surrogate pair)."""
+    try:
+        return text.encode()
+    except UnicodeError:
+        raise errors.LocalError("a text that has no UTF-8")
+
+
+def decoded(raw):
+    """The str in `raw` (bytes), strictly UTF-8; raises BadText."""
+    try:
+        text = str(raw, "utf-8")
+    except (UnicodeError, ValueError):
+        raise errors.BadText()
+    for lead in _NEVER:
+        if lead in raw:
+            raise errors.BadText()
+    for rule in _SECOND:
+        _check_second(raw, *rule)
+    return text
+
+
+def _check_second(raw, lead, low, high):
+    at = raw.find(lead)
+    while at >= 0:
+        if not low <= raw[at + 1] <= high:
+            raise errors.BadText()
+        at = raw.find(lead, at + 2)
+
+
 def text_bytes(text, limit):
     """Checks a nick or a name and encodes it with its length; LocalError when it is not right."""
+    raw = encoded(text)
     try:
-        return sized(_checked_text(text.encode(), limit))
+        _checked_text(raw, limit)
     except errors.BadText:
         raise errors.LocalError("a name has 1-%d bytes and no control characters" % limit)
+    return sized(raw)
 
 
 def _checked_text(raw, limit):
@@ -88,16 +132,9 @@ def _checked_text(raw, limit):
     for byte in raw:
         if byte < 32 or byte == 127:
             raise errors.BadText()
-    try:
-        if str(raw, "utf-8").encode() != raw:
-            raise errors.BadText()
-    except (UnicodeError, ValueError):
-        raise errors.BadText()
-    if b"\xc2" in raw:  # U+0080 to U+009F are control characters too
-        for at in range(len(raw) - 1):
-            if raw[at] == 0xC2 and raw[at + 1] < 0xA0:
-                raise errors.BadText()
-    return raw
+    text = decoded(raw)
+    _check_second(raw, *_NO_C1)  # U+0080 to U+009F are control characters too
+    return text
 
 
 def padded_length(length):
@@ -159,7 +196,7 @@ class Reader:
         return self.view(size)
 
     def text(self, limit):
-        return str(_checked_text(bytes(self.sized(limit)), limit), "utf-8")
+        return _checked_text(bytes(self.sized(limit)), limit)
 
     def rest(self):
         return self.view(len(self.data) - self.at)
