@@ -32,6 +32,16 @@ def settings(**changes):
     return out
 
 
+def raises(kind, function, *arguments):
+    """Asserts that function(*arguments) raises this very kind of error; returns it."""
+    try:
+        function(*arguments)
+    except kind as error:
+        assert type(error) is kind, "%r instead of %s" % (error, kind.__name__)
+        return error
+    raise AssertionError("%s was not raised for %r" % (kind.__name__, arguments))
+
+
 class House:
     """`frames`: every frame posted, in order; `seen[nick]`: every event of that person."""
 
