@@ -1,4 +1,4 @@
-"""Writes tests/vectors/conversation.txt, the conformance vectors of the protocol (`make vectors`)."""
+"""Writes tests/vectors/conversation.txt, the conformance vectors (`make vectors`)."""
 
 import sys
 from pathlib import Path

@@ -6,13 +6,15 @@ every runtime must reproduce it. A second implementation can use it too: `Seeded
 how the random bytes are made, and the script below when they are drawn.
 """
 
+from binascii import hexlify
+
 from house import House
 from mpseq import errors
 from mpseq.primitives import H
 
 
 def _hex(data):
-    return "".join(["%02x" % byte for byte in data])
+    return hexlify(data).decode()
 
 
 def _script(house):
@@ -43,7 +45,7 @@ def _script(house):
 
 
 def lines(people=("ana", "ben", "eva", "dan")):
-    """Each line is `step TEXT`, `frame HEX`, or `state NICK sid HEX transcript N HEX code DIGITS`."""
+    """Each line is `step TEXT`, `frame HEX` or `state NICK sid HEX transcript N HEX code DIGITS`."""
     house = House(*people, seed="conformance/1")
     at = 0
     for step in _script(house):
@@ -82,9 +84,14 @@ def compare(expected):
     return count
 
 
-def digest():
-    """One hash of the whole transcript: 32 bytes as hex."""
+def digest_of(transcript):
+    """One hash over the lines of a transcript: 32 bytes as hex."""
     value = bytes(32)
-    for line in lines():
+    for line in transcript:
         value = H(b"conformance", value, line.encode())
     return _hex(value)
+
+
+def digest():
+    """The hash of what this runtime makes of the script."""
+    return digest_of(lines())

@@ -1,0 +1,61 @@
+"""The conformance script gives the same bytes on every runtime: CPython, unix, both boards."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mpseq_tools.devices import unix_program
+from mpseq_tools.qemu import BOARDS, Board
+
+CORE = Path(__file__).resolve().parent / "core"
+VECTORS = CORE.parent / "vectors" / "conversation.txt"
+
+# Brings a source file onto a board as a module, without a file system.
+_AS_MODULE = """
+import sys
+class Module:
+    pass
+def module(name, source):
+    names = {"__name__": name}
+    exec(source, names)
+    sys.modules[name] = module = Module()
+    for key in names:
+        setattr(module, key, names[key])
+"""
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """The digest of the lines that are checked in."""
+    sys.path.insert(0, str(CORE))
+    from conformance import digest_of
+
+    lines = VECTORS.read_text().splitlines()
+    return digest_of(line for line in lines if not line.startswith("#"))
+
+
+def test_cpython(expected):
+    from conformance import digest
+
+    assert digest() == expected
+
+
+def test_unix_micropython(expected):
+    run = subprocess.run(
+        [unix_program(), "-c", "import conformance; print(conformance.digest())"],
+        env={"MICROPYPATH": f"{CORE}:.frozen"}, capture_output=True, text=True, timeout=120,
+    )
+    assert run.stdout.strip() == expected, run.stderr
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_board(name, expected):
+    with Board(name) as board:
+        board.exec(_AS_MODULE)
+        for module in ("house", "conformance"):
+            source = (CORE / f"{module}.py").read_text()
+            board.exec(f"module({module!r}, {source!r})", timeout=60)
+        digest = board.exec("import conformance; print(conformance.digest())", timeout=240)
+        assert digest.strip() == expected
