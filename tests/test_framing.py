@@ -5,7 +5,15 @@ import random
 import pytest
 from cobs import cobs
 
-from mpseq_aio.framing import MAX_LINE, MAX_PAYLOAD, FrameReader, clean, encode, printable
+from mpseq_aio.framing import (
+    MAX_LINE,
+    MAX_PAYLOAD,
+    FrameReader,
+    FrameWriter,
+    clean,
+    encode,
+    printable,
+)
 
 
 def frames(items):
@@ -46,6 +54,23 @@ def test_the_encoding_is_the_cobs_that_others_speak(size, fill):
     assert plain[:-4] == payload
     assert wire[1:].strip(b"\0") == b"\x02" + cobs.encode(plain)
     assert read(wire) == [payload]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_parts_are_joined_in_small_chunks(seed):
+    dice = random.Random(seed)
+    writer = FrameWriter()
+    for _ in range(40):
+        parts = [
+            bytes(dice.choice((0, 1, 2, 255)) if dice.random() < 0.02 else 7 for _ in range(size))
+            for size in (dice.choice([0, 1, 253, 254, 255, 508, 1200]) for _ in range(3))
+        ]
+        chunks = [bytes(chunk) for chunk in writer.chunks(*parts)]
+        wire = b"".join(chunks)
+        assert max(map(len, chunks)) <= 500
+        assert wire[2:].rstrip(b"\0") == cobs.encode(cobs.decode(wire[2:].rstrip(b"\0")))
+        assert read(wire) == [b"".join(parts)]
+        assert len(wire) % 64
 
 
 def test_no_write_is_a_multiple_of_64_bytes():

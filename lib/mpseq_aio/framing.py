@@ -23,53 +23,92 @@ _ZERO = const(1)  # a zero was the last byte: the next one says what follows
 _FRAME = const(2)
 _SKIP = const(3)  # inside a frame that grew too long
 _MARK = const(2)
+_CHUNK = const(240)  # bytes from which a part of a frame is handed on to be written
 _SALVAGE = const(16)  # so many printable bytes in a row are text: chance in ciphertext 1e-7
 
 
 def encode(payload) -> bytes:
-    """The bytes to write for `payload` (0 to `MAX_PAYLOAD` bytes); ValueError when longer.
+    """The bytes to write for `payload` (bytes, at most `MAX_PAYLOAD`); ValueError when longer."""
+    return b"".join([bytes(chunk) for chunk in FrameWriter().chunks(payload)])
 
-    Adds 8 bytes and one per 254. The result is never a multiple of 64 bytes long, on which a
-    USB endpoint may stall: an extra zero, which readers ignore, sees to that.
-    """
-    if len(payload) > MAX_PAYLOAD:
-        raise ValueError("payload of %d bytes, at most %d" % (len(payload), MAX_PAYLOAD))
-    data = bytes(payload) + crc32(payload).to_bytes(4, "big")
-    size = len(data)
-    out = bytearray(size + size // 254 + 5)
-    out[1] = _MARK
-    to = 2
-    at = 0
-    while True:
-        zero = data.find(b"\0", at, at + 254)
-        end = zero if zero >= 0 else min(at + 254, size)
-        count = end - at
-        out[to] = count + 1
-        out[to + 1 : to + 1 + count] = data[at:end]
-        to += count + 1
-        at = end
-        if zero >= 0:
-            at += 1
-        elif at >= size:
-            break
-    to += 1  # the closing zero
-    if to & 63 == 0:
-        to += 1
-    return bytes(memoryview(out)[:to])
+
+class FrameWriter:
+    """Encodes payloads of any size piece by piece in a buffer of half a kilobyte."""
+
+    def __init__(self):
+        self._out = bytearray(_CHUNK + 258)
+        self._view = memoryview(self._out)
+
+    def chunks(self, *parts):
+        """Yields views of 1 to 500 bytes to write one after the other: a frame around the joined
+        `parts` (each bytes or bytearray), 8 bytes longer than they and one more per 254.
+
+        A view holds only until the next. ValueError when the parts are over `MAX_PAYLOAD`.
+        """
+        crc = 0
+        size = 0
+        for part in parts:
+            crc = crc32(part, crc)
+            size += len(part)
+        if size > MAX_PAYLOAD:
+            raise ValueError("payload of %d bytes, at most %d" % (size, MAX_PAYLOAD))
+        out = self._out
+        out[0] = 0
+        out[1] = _MARK
+        code = 2  # where the length byte of the running group will stand
+        fill = 3
+        written = 0
+        full = False  # the last group ended at its 254 bytes and not at a zero
+        for part in parts + (crc.to_bytes(4, "big"),):
+            at = 0
+            size = len(part)
+            while at < size:
+                end = min(at + 255 - fill + code, size)
+                zero = part.find(b"\0", at, end)
+                if zero >= 0:
+                    end = zero
+                out[fill : fill + end - at] = part[at:end]
+                fill += end - at
+                at = end
+                if zero >= 0:
+                    at += 1
+                elif fill - code < 255:
+                    continue
+                full = zero < 0
+                out[code] = fill - code
+                code = fill
+                if code >= _CHUNK:
+                    yield self._view[:code]
+                    written += code
+                    code = 0
+                fill = code + 1
+        if full and fill == code + 1:
+            fill = code
+        else:
+            out[code] = fill - code
+        out[fill] = 0
+        fill += 1
+        if (written + fill) & 63 == 0:
+            # A USB endpoint may stall after a multiple of 64; readers ignore another zero.
+            out[fill] = 0
+            fill += 1
+        yield self._view[:fill]
 
 
 class FrameReader:
     """Takes what a serial line brings, in any pieces; gives payloads and lines of text.
 
-    Memory is bounded: `max_payload` + 0.4 % and `MAX_LINE` bytes, allocated once.
+    Memory is bounded: `max_payload` + 0.4 % and `MAX_LINE` bytes, allocated once. `take` makes
+    what is handed out from a view of the payload, which is overwritten afterwards.
     `bad` counts frames with a wrong CRC or encoding (a cut frame shows up here too), `overlong`
     frames over the cap, `good` the ones handed out.
     """
 
-    def __init__(self, max_payload: int = MAX_PAYLOAD):
+    def __init__(self, max_payload: int = MAX_PAYLOAD, take=bytes):
         self.good = 0
         self.bad = 0
         self.overlong = 0
+        self._take = take
         size = max_payload + 4
         self._frame = bytearray(size + size // 254 + 1)
         self._view = memoryview(self._frame)
@@ -78,7 +117,8 @@ class FrameReader:
         self._state = _TEXT
 
     def feed(self, data):
-        """Yields `bytes` for each payload and `str` for each line of text found in `data`.
+        """Yields `bytes` (or what `take` makes) for each payload in `data` (bytes), and `str` for
+        each line of text.
 
         Run it to its end: what it has not looked at when abandoned is lost.
         """
@@ -151,7 +191,7 @@ class FrameReader:
             size = self._decode()
             if size >= 0:
                 self.good += 1
-                yield bytes(self._view[:size])
+                yield self._take(self._view[:size])
             else:
                 self.bad += 1
                 text = _salvage(bytes(self._view[: self._fill]))

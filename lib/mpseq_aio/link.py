@@ -91,9 +91,14 @@ def _string(name):
     return bytes((len(data),)) + data
 
 
-def _frame(frame):
+def check_frame(frame):
+    """TooLong when `frame` is over 16,384 bytes."""
     if len(frame) > MAX_FRAME:
         raise TooLong("frame of %d bytes, at most %d" % (len(frame), MAX_FRAME))
+
+
+def _frame(frame):
+    check_frame(frame)
     return bytes(frame)
 
 
@@ -125,7 +130,7 @@ def encode(message) -> bytes:
 
 
 def decode(data):
-    """Tuple of the message in `data` (bytes); a LinkError names what is wrong with it."""
+    """Tuple of the message in `data` (bytes or a view of them); a LinkError says what is wrong."""
     size = len(data)
     if not size:
         raise Truncated("empty message")

@@ -9,7 +9,6 @@ import json
 
 from . import framing, link
 
-_CHUNK = 240  # bytes per write: a little over one screen line, never a multiple of 64
 _AGAIN = 2  # seconds between HELLOs while nobody answers
 _MAX_KEPT = 16  # commands and log lines waiting
 
@@ -43,7 +42,9 @@ class StdioPort:
         buffer[0] = first[0]
         count = 1
         while count < len(buffer):
-            for _ in self._poll.ipoll(0):
+            # A millisecond: bytes come slower than this loop turns, and each turn through the
+            # scheduler costs more memory than they do.
+            for _ in self._poll.ipoll(1):
                 break
             else:
                 break
@@ -107,7 +108,8 @@ class SerialRoom:
         self.patience = patience
         self._port = port or StdioPort()
         self._port.open()
-        self._frames = framing.FrameReader(max_frame + 512)
+        self._frames = framing.FrameReader(max_frame + 512, self._decode)
+        self._writer = framing.FrameWriter()
         self._pending = []
         self._commands = []
         self._lines = []
@@ -138,7 +140,8 @@ class SerialRoom:
 
     async def post(self, frame):
         """Posts a frame (at most 16,384 bytes) to everyone in the room, oneself included."""
-        await self._send((link.POST, frame))
+        link.check_frame(frame)
+        await self._write_frame(b"\x02", frame)  # as link.encode, without a copy
 
     async def ping(self):
         """Asks the bridge for a sign of life."""
@@ -199,17 +202,18 @@ class SerialRoom:
             data = await self._port.read()
         if not data:
             raise link.CarrierLost("the serial line has ended")
-        for item in self._frames.feed(data):
+        for message in self._frames.feed(data):
             # Text on the way in is somebody typing: not for us.
-            if isinstance(item, bytes):
-                self._take(item)
+            if isinstance(message, tuple):
+                self._keep(message)
 
-    def _take(self, data):
+    def _decode(self, data):
         try:
-            message = link.decode(data)
+            return link.decode(data)
         except link.LinkError as error:
             self.log("serial: bad message (%s)" % error)
-            return
+
+    def _keep(self, message):
         if message[0] != link.COMMAND:
             self._pending.append(message)
         elif len(self._commands) < _MAX_KEPT:
@@ -218,23 +222,27 @@ class SerialRoom:
             self.log("serial: too many commands at once, one dropped")
 
     async def _send(self, message):
-        data = memoryview(framing.encode(link.encode(message)))
+        await self._write_frame(link.encode(message))
+
+    async def _write_frame(self, *parts):
         async with self._output:
-            at = 0
-            while at < len(data):
-                count = self._port.write(data[at : at + _CHUNK])
-                if count:
-                    at += count
+            for chunk in self._writer.chunks(*parts):
+                at = 0
+                while at < len(chunk):
+                    count = self._port.write(chunk[at:])
+                    if count:
+                        at += count
+                    else:
+                        await asyncio.sleep(0.005)
                 # Others run between chunks: who only writes loses what comes in meanwhile.
-                if at < len(data):
-                    await asyncio.sleep(0 if count else 0.005)
+                await asyncio.sleep(0)
             while self._lines:
                 self._write(self._lines.pop(0).encode() + b"\r\n")
 
     def _write(self, data):
         view = memoryview(data)
         while len(view):
-            count = self._port.write(view[:_CHUNK])
+            count = self._port.write(view)
             if not count:
                 return
             view = view[count:]
