@@ -337,7 +337,9 @@ class Rounds:
             if attempt.exchange.tag == tag:
                 break
         else:
-            raise errors.Stranger()
+            if self.session:
+                raise errors.Stranger()
+            return  # a joiner sees the exchanges of others go by
         if not attempt.started:
             raise errors.OutOfPlace()
         exchange = attempt.exchange
