@@ -1,4 +1,4 @@
-"""A room for tests: people, a carrier in one total order, a clock. Runs on CPython and MicroPython.
+"""A room for tests: people, a carrier in one total order, a clock. For CPython and MicroPython.
 
     house = House("ana", "ben", "eva")
     house.found("ana")
@@ -54,6 +54,7 @@ class House:
         self.seed = seed
         self.changes = changes
         self.hook = None  # hook(sender, frame) -> frames to deliver instead
+        self.reaches = None  # reaches(recipient, frame) -> whether the carrier brings it there
         self.accepting = True
         for nick in nicks:
             self.add(nick, psk=psk)
@@ -78,7 +79,8 @@ class House:
     def deliver(self, label, frame):
         self.frames.append(frame)
         for nick in list(self.order):
-            self.people[nick].receive(label, frame, self.now)
+            if self.reaches is None or self.reaches(nick, frame):
+                self.people[nick].receive(label, frame, self.now)
         self.drain()
 
     def drain(self):
@@ -105,15 +107,21 @@ class House:
         raise AssertionError("the room does not come to rest")
 
     def wait(self, ms):
-        """Lets time pass, waking everybody when they ask for it."""
+        """Lets time pass, waking each one when it asks for it and at no other time."""
         end = self.now + ms
         self.settle()
+        still = 0
         while True:
-            wakes = [self.people[nick].next_tick() for nick in self.order]
-            wakes = [at for at in wakes if at is not None and at <= end]
-            self.now = max(self.now, min(wakes)) if wakes else end
-            for nick in list(self.order):
-                self.people[nick].tick(self.now)
+            wakes = [(self.people[nick].next_tick(), nick) for nick in self.order]
+            wakes = [wake for wake in wakes if wake[0] is not None and wake[0] <= end]
+            before = self.now
+            self.now = max(self.now, min(wakes)[0]) if wakes else end
+            still = 0 if self.now > before else still + 1
+            if still > 200:
+                raise AssertionError("woken for nothing at %d: %r" % (self.now, wakes))
+            for at, nick in wakes:
+                if at <= self.now:
+                    self.people[nick].tick(self.now)
             self.settle()
             if not wakes:
                 return
@@ -143,6 +151,14 @@ class House:
         return self
 
     # --- what they saw
+
+    def kinds(self, since=0):
+        """The types of the frames posted since there were `since`."""
+        return [frame[0] & 15 for frame in self.frames[since:]]
+
+    def refusals(self, nick):
+        """Why this person refused frames, in order."""
+        return [event.reason for event in self.of(nick, events.Refused)]
 
     def of(self, nick, kind):
         return [event for event in self.seen[nick] if isinstance(event, kind)]
