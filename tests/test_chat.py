@@ -61,6 +61,13 @@ class Person:
         return sorted(member.nick for member in self.chat.members)
 
 
+class Guest:
+    """Somebody who runs elsewhere: enough to be invited."""
+
+    def __init__(self, nick, key):
+        self.invitee = nick, bytes.fromhex(key)
+
+
 @contextlib.asynccontextmanager
 async def people(relay, *nicks):
     those = [Person(relay, nick) for nick in nicks]
@@ -77,8 +84,9 @@ async def together(first, *others):
     """The first founds a conversation and invites the others in one batch."""
     first.chat.create("kitchen")
     first.chat.invite([one.invitee for one in others])
-    nicks = sorted(one.chat.nick for one in (first, *others))
-    await until(lambda: all(one.nicks() == nicks for one in (first, *others)))
+    nicks = sorted(one.invitee[0] for one in (first, *others))
+    here = [one for one in (first, *others) if isinstance(one, Person)]
+    await until(lambda: all(one.nicks() == nicks for one in here))
 
 
 @story
@@ -275,5 +283,68 @@ def test_the_same_class_runs_on_micropython(unix_micropython):
                     process.kill()
                 await process.wait()
                 await asyncio.gather(running, return_exceptions=True)
+
+    tell()
+
+
+ECHO = """
+import asyncio, os, sys
+from mpseq import Identity, events
+from mpseq_aio.chat import Chat, Connected, Disconnected
+from mpseq_aio.tcp import TcpRoom
+
+async def main():
+    room = TcpRoom("127.0.0.1", PORT, "kitchen", "echo")
+    chat = Chat(Identity.generate(os.urandom), "echo", room)
+    await chat.open()
+    print("key", chat.identity.public.hex())
+    async for event in chat.events():
+        if isinstance(event, events.Invited):
+            await chat.accept(event.invitation)
+        elif isinstance(event, (Connected, Disconnected)):
+            print(event)
+        elif isinstance(event, events.Text) and not event.own:
+            await chat.send("you said: " + event.text)
+            if event.text == "bye":
+                await chat.leave()
+                await chat.close()
+    print("closed")
+
+asyncio.run(main())
+"""
+
+
+def test_micropython_speaks_to_the_relay_itself(unix_micropython):
+    @story
+    async def tell():
+        async with a_relay() as relay, people(relay, "ana") as (ana,):
+            process = await asyncio.create_subprocess_exec(
+                str(unix_micropython),
+                "-c",
+                ECHO.replace("PORT", str(relay.port)),
+                stdout=subprocess.PIPE,
+                env={**os.environ, "MICROPYPATH": f"{LIB}:.frozen"},
+            )
+            try:
+                word, key = (await asyncio.wait_for(process.stdout.readline(), 10)).split()
+                assert word == b"key"
+                await together(ana, Guest("echo", key.decode()))
+                await ana.chat.send("hello")
+                await until(lambda: ("echo", "you said: hello") in ana.texts())
+                await relay.stop()
+                await until(lambda: ana.all(aio.Disconnected))
+                await asyncio.sleep(0.2)
+                await relay.start()
+                await until(lambda: sorted(relay.rooms.get("kitchen", ())) == ["ana", "echo"], 20)
+                await ana.chat.send("bye")
+                await until(lambda: ana.nicks() == ["ana"])
+                rest = (await asyncio.wait_for(process.stdout.read(), 10)).decode()
+                assert "the relay says: the relay is shutting down" in rest
+                assert rest.endswith("closed\n") and rest.count("Connected(") == 2
+                assert await process.wait() == 0
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                await process.wait()
 
     tell()
