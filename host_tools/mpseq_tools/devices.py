@@ -106,7 +106,8 @@ class Device:
                 await asyncio.wait_for(self._news.wait(), end - loop.time())
             except asyncio.TimeoutError:
                 kinds = [event["event"] for event in self.events]
-                raise DeviceError(f"{self.name}: no {kind} in {patience} s, only {kinds}") from None
+                said = f"no {kind} in {patience} s, only {kinds}"
+                raise DeviceError(f"{self.name}: {said}") from None
 
     async def close(self):
         """Ends the member and gives its resources back."""
@@ -132,7 +133,7 @@ def unix_program() -> Path:
 
 
 async def connect(kind: str, name: str, relay_port: int, relay_host: str = "127.0.0.1") -> Device:
-    """A member of this kind: "cpython", "unix", one of qemu.BOARDS, or the path of a serial port."""
+    """A member: "cpython", "unix", one of qemu.BOARDS, or what is at a serial port (its path)."""
     if kind == "cpython":
         return _local(name)
     if kind == "unix":

@@ -5,3 +5,11 @@ from .conversation import Conversation, Settings
 from .identity import Identity, fingerprint
 
 __version__ = "0.1.0"
+__all__ = (
+    "Conversation",
+    "Identity",
+    "Settings",
+    "errors",
+    "events",
+    "fingerprint",
+)

@@ -121,7 +121,7 @@ class Conversation(Talk, Rounds):
             try:
                 check_x25519_key(key)
             except errors.BadPublicKey:
-                raise errors.LocalError("the key of %s is not a valid key" % nick)
+                raise errors.LocalError("the key of %s is not a valid key" % nick) from None
             if find(self.session.members, key) >= 0 or key in keys:
                 raise errors.LocalError("%s is here already" % nick)
             if nick in nicks or self._membership.nick_is_taken(nick, key):

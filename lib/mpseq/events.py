@@ -14,8 +14,8 @@ except ImportError:
 Invited = namedtuple("Invited", ("invitation",))
 # Somebody invited by me posted a JOIN that holds.
 GuestReady = namedtuple("GuestReady", ("nick", "key"))
-# A session starts: for everyone at the same frame. `members`: list of Member; `code`: Code, or None
-# when alone; `joined`, `left`: lists of Member; `failed`: exchanges that failed before it.
+# A session starts: for everyone at the same frame. `members`: list of Member; `code`: Code, or
+# None when alone; `joined`, `left`: lists of Member; `failed`: exchanges that failed before it.
 SessionStarted = namedtuple(
     "SessionStarted", ("number", "members", "code", "joined", "left", "failed")
 )

@@ -1,7 +1,7 @@
 """INVITATION and JOIN: how one who is not in yet and its inviter find each other (5.1, 5.2).
 
-INVITATION: type, nonce (24), e (32), count (1), slots of one length. A slot: A_inviter sealed under
-DH(e, A_j), then the contents sealed under the added DH(a_inviter, A_j).
+INVITATION: type, nonce (24), e (32), count (1), slots of one length. A slot: A_inviter sealed
+under DH(e, A_j), then the contents sealed under the added DH(a_inviter, A_j).
 JOIN: type, MAC8(k_j, rest of frame), nonce (24), y (32), sealed nick, A, t, ticket.
 """
 
@@ -33,7 +33,7 @@ _MOST_JOINS = 16
 
 
 class OpenInvite:
-    """The inviter's side of one invitation: waits for the JOIN. `id`: 8 bytes, shared by a batch."""
+    """The inviter's side: waits for the JOIN of one invitee. `id`: 8 bytes, one a batch."""
 
     def __init__(self, nick, key, invitation_id, e, e_public, k):
         self.nick = nick
@@ -103,7 +103,8 @@ def invite(identity, nick, room, invitees, random):
     e_public = bytes(mc.x25519_public_key(e))
     nonce = random(_NONCE)
     invitation_id = random(ID)
-    head = b"".join((bytes((wire.head(wire.INVITATION),)), nonce, e_public, bytes((len(invitees),))))
+    first = bytes((wire.head(wire.INVITATION),))
+    head = b"".join((first, nonce, e_public, bytes((len(invitees),))))
     common = b"".join(
         (
             room.conversation_id,
@@ -175,7 +176,7 @@ class Invitation:
 
 
 def open_invitation(frame, identity, psk):
-    """The Invitation in a frame that has a slot for `identity`, else Stranger. One or two X25519."""
+    """The Invitation in a frame with a slot for `identity`, else Stranger. One or two X25519."""
     reader = wire.Reader(frame, 1)
     nonce = reader.take(_NONCE)
     e = check_x25519_key(reader.take(KEY))

@@ -186,7 +186,7 @@ class Membership:
         try:
             check_order(people)
         except errors.BadRoster:
-            raise errors.OutOfPlace()
+            raise errors.OutOfPlace() from None
         return people, [who for who in people if isinstance(who, Guest)]
 
 

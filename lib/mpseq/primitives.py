@@ -7,7 +7,7 @@ twin over PyPI's pymonocypher, which has the same names. Secrets live in bytearr
 try:
     import monocypher as mc
 
-    mc.blake2b_framed  # PyPI's package of the same name lacks it
+    _ours = mc.blake2b_framed  # PyPI's package of the same name lacks it
 except (ImportError, AttributeError):
     from . import _pymonocypher as mc
 
@@ -26,10 +26,22 @@ _scratch = bytearray(32)  # one AEAD key at a time, wiped after each use
 
 # The u-coordinates (X25519) and y-coordinates (Edwards25519) of small order that are canonical.
 # The y are the images of the u under u = (1 + y) / (1 - y); see PROTOCOL.md, Differences.
-_U8A = b"\xe0\xebz|;A\xb8\xae\x16V\xe3\xfa\xf1\x9f\xc4j\xda\t\x8d\xeb\x9c2\xb1\xfd\x86b\x05\x16_I\xb8\x00"
-_U8B = b"_\x9c\x95\xbc\xa3P\x8c$\xb1\xd0\xb1U\x9c\x83\xef[\x04D\\\xc4X\x1c\x8e\x86\xd8\"N\xdd\xd0\x9f\x11W"
-_Y8A = b"\xc7\x17jp=M\xd8O\xba<\x0bv\r\x10g\x0f* S\xfa,9\xcc\xc6N\xc7\xfdw\x92\xac\x03z"
-_Y8B = b"&\xe8\x95\x8f\xc2\xb2'\xb0E\xc3\xf4\x89\xf2\xef\x98\xf0\xd5\xdf\xac\x05\xd3\xc639\xb18\x02\x88mS\xfc\x05"
+_U8A = (
+    b'\xe0\xebz|;A\xb8\xae\x16V\xe3\xfa\xf1\x9f\xc4j'
+    b'\xda\t\x8d\xeb\x9c2\xb1\xfd\x86b\x05\x16_I\xb8\x00'
+)
+_U8B = (
+    b'_\x9c\x95\xbc\xa3P\x8c$\xb1\xd0\xb1U\x9c\x83\xef['
+    b'\x04D\\\xc4X\x1c\x8e\x86\xd8"N\xdd\xd0\x9f\x11W'
+)
+_Y8A = (
+    b'\xc7\x17jp=M\xd8O\xba<\x0bv\r\x10g\x0f'
+    b'* S\xfa,9\xcc\xc6N\xc7\xfdw\x92\xac\x03z'
+)
+_Y8B = (
+    b"&\xe8\x95\x8f\xc2\xb2'\xb0E\xc3\xf4\x89\xf2\xef\x98\xf0"
+    b'\xd5\xdf\xac\x05\xd3\xc639\xb18\x02\x88mS\xfc\x05'
+)
 _ONE = b"\x01" + bytes(31)
 _MINUS_ONE = b"\xec" + b"\xff" * 30 + b"\x7f"
 _SMALL_U = (_ZERO_KEY, _ONE, _MINUS_ONE, _U8A, _U8B)
@@ -45,7 +57,7 @@ def H(tag, *parts):
 
 
 def kdf(out, key, tag, *parts):
-    """The same, keyed. `out`: a writable buffer that is filled (may be `key` itself), or a size."""
+    """The same, keyed. `out`: a writable buffer to fill (may be `key` itself), or a size."""
     return blake2b_framed(key, out, tag, *parts)
 
 

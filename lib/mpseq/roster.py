@@ -1,4 +1,4 @@
-"""Who is in a session, its id, and the ROSTER frame that brings joiners into an exchange (5.3, 5.4)."""
+"""Who is in a session, its id, and the ROSTER that brings joiners in (PROTOCOL.md 5.3, 5.4)."""
 
 from . import errors, wire
 from .primitives import (
@@ -10,9 +10,7 @@ from .primitives import (
     kdf,
     mac,
     mc,
-    seal,
     seal_once,
-    unseal,
     unseal_once,
     wipe,
 )
@@ -110,10 +108,9 @@ class Room:
     def sid(self, nonce, people):
         """Session id (5.4): 32 bytes. `people` in ascending order of A."""
         fixed = bytes((wire.VERSION, self.suite, self.policy))
+        size = bytes((len(people),))
         listed = [who.encode() for who in people]
-        return H(
-            b"sid", fixed, self.creator, self.conversation_id, nonce, bytes((len(people),)), *listed
-        )
+        return H(b"sid", fixed, self.creator, self.conversation_id, nonce, size, *listed)
 
 
 def roster_frame(room, secret, nonce, people, joiners, failed):
@@ -172,9 +169,8 @@ def open_roster(frame, room, ticket, keys, inviter, my_key):
     if secret is None:
         raise errors.Stranger()
     try:
-        return _read_roster(
-            unseal_once(secret, b"roster", (), opening, sealed), room, secret, keys, inviter, my_key
-        )
+        plain = unseal_once(secret, b"roster", (), opening, sealed)
+        return _read_roster(plain, room, secret, keys, inviter, my_key)
     except errors.FrameError:
         wipe(secret)
         raise

@@ -8,8 +8,16 @@ where an exchange with a `failure` stays, and in `Membership.due`.
 from . import errors, events, wire
 from .code import session_code
 from .exchange import Exchange
-from .membership import ADMIT, REKEY, REMOVE, Membership, Proposal, encode_admit, encode_invite
-from .membership import read_proposal
+from .membership import (
+    ADMIT,
+    REKEY,
+    REMOVE,
+    Membership,
+    Proposal,
+    encode_admit,
+    encode_invite,
+    read_proposal,
+)
 from .primitives import KeyPairs, equal, signing_key, wipe
 from .roster import Participant, find, open_roster, roster_frame
 from .session import Session
@@ -413,7 +421,7 @@ class Rounds:
         self._invite_again(now)
 
     def _invite_again(self, now):
-        """Invitations end at the switch: those that are still meant are posted again (section 4)."""
+        """Invitations end at the switch: those still meant are posted again (section 4)."""
         members = self.session.members
         still = []
         for one in self._invites:

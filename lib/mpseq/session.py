@@ -205,7 +205,7 @@ class Session:
         for at in range(len(self._posted)):
             if self._posted[at][0] == frame:
                 message = self._posted[at][1]
-                for frame, lost in self._posted[:at]:
+                for _, lost in self._posted[:at]:
                     self.lost.append(lost)
                 del self._posted[: at + 1]
                 return message

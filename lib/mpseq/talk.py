@@ -7,7 +7,7 @@ from .outbox import Shown, decode_text, is_text, text_again
 from .roster import find
 from .session import DIFFERENT, TOO_OLD
 
-_MAX_BODY = 15000  # bytes of one text or datum: it fits one frame; parts come with section 4's rest
+_MAX_BODY = 15000  # bytes of one text or datum: it fits one frame
 _MOST_PAST = 2  # past sessions remembered for texts that are posted again
 
 

@@ -91,7 +91,7 @@ def encoded(text):
     try:
         return text.encode()
     except UnicodeError:
-        raise errors.LocalError("a text that has no UTF-8")
+        raise errors.LocalError("a text that has no UTF-8") from None
 
 
 def decoded(raw):
@@ -99,7 +99,7 @@ def decoded(raw):
     try:
         text = str(raw, "utf-8")
     except (UnicodeError, ValueError):
-        raise errors.BadText()
+        raise errors.BadText() from None
     for lead in _NEVER:
         if lead in raw:
             raise errors.BadText()
@@ -122,7 +122,8 @@ def text_bytes(text, limit):
     try:
         _checked_text(raw, limit)
     except errors.BadText:
-        raise errors.LocalError("a name has 1-%d bytes and no control characters" % limit)
+        why = "a name has 1-%d bytes and no control characters" % limit
+        raise errors.LocalError(why) from None
     return sized(raw)
 
 
