@@ -51,7 +51,8 @@ class Proposal:
 def read_proposal(body, alone):
     reader = wire.Reader(body)
     nonce = reader.take(16)
-    secret = reader.secret(KEY)
+    secret_at = reader.at
+    reader.view(KEY)
     check = reader.take(8)
     what = reader.byte()
     removed = carried = ()
@@ -65,6 +66,7 @@ def read_proposal(body, alone):
     if alone:
         pair = (check_x25519_key(reader.take(KEY)), check_eddsa_key(reader.take(KEY)))
     reader.end()
+    secret = wire.Reader(body, secret_at).secret(KEY)
     return Proposal(nonce, secret, check, what, removed, carried, pair)
 
 
@@ -114,12 +116,14 @@ class Membership:
         kept = [one for one in self.invited if not _invited_by(one, author, listed)]
         if not listed or len(kept) + len(listed) > MAX_INVITED:
             raise errors.OutOfPlace()
-        taken = [who.nick for who in self.members] + [one[1] for one in kept]
+        nicks = []
         keys = []
         for key, nick, _, _ in listed:
-            if nick in taken or key in keys or find(self.members, key) >= 0:
+            if nick in nicks or key in keys or find(self.members, key) >= 0:
                 raise errors.OutOfPlace()
-            taken.append(nick)
+            if self.nick_is_taken(nick, key):
+                raise errors.OutOfPlace()
+            nicks.append(nick)
             keys.append(key)
         self.invited = kept + listed
         return listed
@@ -136,22 +140,39 @@ class Membership:
                 return True
         return False
 
+    def is_invited(self, key, author):
+        """Whether an INVITE of this author for this key stands."""
+        for one in self.invited:
+            if one[0] == key and one[3] == author:
+                return True
+        return False
+
+    def pending(self, author, keys):
+        """How many invitations stand, apart from those of this author for these keys."""
+        return len([one for one in self.invited if one[3] != author or one[0] not in keys])
+
     def _checked_guests(self, author, guests):
         """Guests as the group takes them: invited by this author, with a nick that is free."""
         inviter = self.members[author].key
         for guest in guests:
-            invited = [one for one in self.invited if one[0] == guest.key and one[3] == author]
-            if not invited or self.nick_is_taken(guest.nick, guest.key):
+            if not self.is_invited(guest.key, author):
+                raise errors.OutOfPlace()
+            if self.nick_is_taken(guest.nick, guest.key):
                 raise errors.OutOfPlace()
             guest.inviter = inviter
         return guests
 
     def take_admit(self, author, body):
-        """ADMIT: a later one by the same inviter replaces the earlier."""
+        """ADMIT: a later one by the same inviter replaces the earlier. Whoever stands here can be
+        admitted, so that a PROPOSE that admits them is right."""
         reader = wire.Reader(body)
         guests = [read_guest(reader) for _ in range(reader.byte())]
         reader.end()
-        self.guests = _merged(self.guests, self._checked_guests(author, guests))
+        if not guests or len(self.members) == 1:  # one who is alone lets its PROPOSE carry them
+            raise errors.OutOfPlace()
+        merged = _merged(self.guests, self._checked_guests(author, guests))
+        self._together(merged, (), None)
+        self.guests = merged
 
     def rekey_is_wrong(self, author, last_rekey):
         """Two re-keys in a row are never by the same member, unless it is alone (5.3)."""
@@ -176,18 +197,23 @@ class Membership:
                 raise errors.OutOfPlace()
         elif self.guests or self.rekey_is_wrong(author, last_rekey):
             raise errors.OutOfPlace()
+        people = self._together(joiners, due, proposal.pair)
+        return people, [who for who in people if isinstance(who, Guest)]
+
+    def _together(self, joiners, due, pair):
+        """Members who are not due, and joiners, ascending by A; OutOfPlace if that is no roster."""
         people = list(joiners)
         for who in self.members:
             if who.index in due:
                 continue
-            y, t = proposal.pair if proposal.pair else self._next_keys[who.index]
+            y, t = pair or self._next_keys[who.index]
             people.append(Participant(who.nick, who.key, y, t))
         people.sort(key=lambda who: who.key)
         try:
             check_order(people)
         except errors.BadRoster:
             raise errors.OutOfPlace() from None
-        return people, [who for who in people if isinstance(who, Guest)]
+        return people
 
 
 def _invited_by(one, author, listed):

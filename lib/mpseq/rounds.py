@@ -162,30 +162,37 @@ class Rounds:
         if len(ready) < len(self._invites) and now < last + self.settings.batch_wait:
             self._wake_at(last + self.settings.batch_wait)
             return True
-        room_left = wire.MAX_PARTICIPANTS - len(self.session.members)
-        room_left -= len(self._membership.guests)
-        guests = self._named_guests(ready[:room_left])
-        if not guests:
-            return False
+        membership = self._membership
         me = self.session.me
-        others = [one for one in self._membership.invited if one[3] != me]
-        if others or self._membership.guests:
+        room_left = wire.MAX_PARTICIPANTS - len(self.session.members) - len(membership.guests)
+        ready = self._admissible(ready)[: max(0, room_left)]
+        if not ready:
+            return False
+        guests = [one.guest for one in ready]
+        if membership.guests or [one for one in membership.invited if one[3] != me]:
             for one in ready:
                 one.admitted = True
             self._post_message(wire.ADMIT, encode_admit(guests), now)
-        else:
-            self._propose(ADMIT, now, guests)
-        return True
+            return True
+        return self._propose(ADMIT, now, guests)
 
-    def _named_guests(self, ready):
-        """A guest whose own choice of nick is taken comes in under the nick of its invitation."""
+    def _admissible(self, ready):
+        """Those whose INVITE stands and who have a free nick: their own choice or, when that is
+        taken, the one in their invitation."""
+        membership = self._membership
         taken = []
+        out = []
         for one in ready:
             guest = one.guest
-            if guest.nick in taken or self._membership.nick_is_taken(guest.nick, guest.key):
-                guest.nick = one.nick
-            taken.append(guest.nick)
-        return [one.guest for one in ready]
+            nicks = [
+                nick for nick in (guest.nick, one.nick)
+                if nick not in taken and not membership.nick_is_taken(nick, guest.key)
+            ]
+            if nicks and membership.is_invited(guest.key, self.session.me):
+                guest.nick = nicks[0]
+                taken.append(guest.nick)
+                out.append(one)
+        return out
 
     def _act_rekey(self, now):
         settings = self.settings
@@ -216,6 +223,7 @@ class Rounds:
             self._wake_at(at)
 
     def _propose(self, what, now, guests=()):
+        """Posts a PROPOSE, unless it would not be right here; returns whether it did."""
         nonce = self._random(16)
         secret = bytearray(self._random(32))
         pair = None
@@ -227,12 +235,18 @@ class Rounds:
         proposal = Proposal(
             nonce, secret, self.room.psk_check(nonce), what, self._membership.due(), guests, pair
         )
+        try:
+            self._membership.plan(self.session.me, proposal, self._last_rekey)
+        except errors.OutOfPlace:
+            wipe(secret)
+            return False
         body = proposal.encode()
         self._proposed = True
         self._rekey_asked = False
         self._post_message(wire.PROPOSE, body, now)
         wipe(body)
         wipe(secret)
+        return True
 
     # --- control messages, at their place in the order
 
@@ -271,9 +285,13 @@ class Rounds:
             raise errors.OutOfPlace()
         session = self.session
         proposal = read_proposal(body, len(session.members) == 1)
-        if not equal(proposal.check, self.room.psk_check(proposal.nonce)):
-            raise errors.OtherPsk()
-        people, joiners = self._membership.plan(author, proposal, self._last_rekey)
+        try:
+            if not equal(proposal.check, self.room.psk_check(proposal.nonce)):
+                raise errors.OtherPsk()
+            people, joiners = self._membership.plan(author, proposal, self._last_rekey)
+        except errors.FrameError:
+            wipe(proposal.secret)
+            raise
         self._last_rekey = self._member(author).key if proposal.what == REKEY else None
         me = find(people, self.identity.public)
         if me < 0:
