@@ -17,6 +17,7 @@ from .talk import Talk
 
 _OPENINGS = 8  # invitations opened in a burst; then one in two seconds
 _OPENING_REFILL = 2000
+_OPENED = 16  # invitations remembered: a second copy is a duplicate
 
 
 class Settings:
@@ -51,6 +52,7 @@ class Conversation(Talk, Rounds):
         self._wake = None
         self._openings = _OPENINGS
         self._opened_at = 0
+        self._opened = []  # e of each, the latest last
         self._start_talk()
         self._start_rounds()
 
@@ -97,10 +99,10 @@ class Conversation(Talk, Rounds):
         """Founds a conversation; I am alone in it until somebody joins (section 4)."""
         if self.room:
             raise errors.LocalError("already in a conversation")
-        check_suite(suite)
-        if policy != ANY:
-            raise errors.LocalError("this policy is not available yet")
+        _check_kind(suite, policy)
         wire.text_bytes(name, wire.MAX_NAME)
+        if self._joining:
+            self._forget_joining()
         room = Room(name, self._random(16), self.identity.public, suite, policy, self._psk)
         self.room = room
         self._found(now)
@@ -110,8 +112,6 @@ class Conversation(Talk, Rounds):
         """Invites several at once: [(nick, 32-byte key)], at most 64 open invitations."""
         self._need_session()
         invitees = list(invitees)
-        if not invitees or len(self._invites) + len(invitees) > MAX_INVITED:
-            raise errors.LocalError("1-%d open invitations" % MAX_INVITED)
         if len(invitees) + len(self.session.members) > wire.MAX_PARTICIPANTS:
             raise errors.LocalError("a room has at most %d people" % wire.MAX_PARTICIPANTS)
         nicks = []
@@ -128,6 +128,10 @@ class Conversation(Talk, Rounds):
                 raise errors.LocalError("the nick %s is taken" % nick)
             nicks.append(nick)
             keys.append(key)
+        self._check_pending(keys)
+        for one in self._invites:
+            if one.key in keys:
+                one.wipe()
         self._invites = [one for one in self._invites if one.key not in keys]
         frame, opened = invite(self.identity, self.nick, self.room, invitees, self._random)
         self._post_message(wire.INVITE, encode_invite(opened[0].id, invitees), now)
@@ -139,7 +143,7 @@ class Conversation(Talk, Rounds):
         """Answers an invitation (of the event Invited) with a JOIN."""
         if self.session:
             raise errors.LocalError("already in a conversation")
-        check_suite(invitation.room.suite)
+        _check_kind(invitation.room.suite, invitation.room.policy)
         self._ask_to_join(invitation, now)
         self._act(now)
 
@@ -212,6 +216,8 @@ class Conversation(Talk, Rounds):
     def _receive_invitation(self, frame, now):
         if self.session:
             return  # an invitee already inside ignores it (5.1)
+        if frame[25:57] in self._opened:
+            raise errors.Duplicate()
         refill = (now - self._opened_at) // _OPENING_REFILL
         if self._openings + refill >= _OPENINGS:
             self._openings = _OPENINGS
@@ -226,6 +232,8 @@ class Conversation(Talk, Rounds):
             invitation = open_invitation(frame, self.identity, self._psk)
         except errors.Stranger:
             return  # for somebody else
+        self._opened.append(frame[25:57])
+        del self._opened[:-_OPENED]
         self._events.append(events.Invited(invitation))
 
     # --- helpers
@@ -235,6 +243,18 @@ class Conversation(Talk, Rounds):
             raise errors.LocalError("not in a conversation yet")
         if self._leaving is not None:
             raise errors.LocalError("leaving")
+
+    def _check_pending(self, keys):
+        """At most 64 invitations in the room: those that stand, mine on their way, these."""
+        membership = self._membership
+        me = self.session.me
+        mine = [
+            one for one in self._invites
+            if one.key not in keys and not membership.is_invited(one.key, me)
+        ]
+        count = membership.pending(me, keys) + len(mine) + len(keys)
+        if not keys or count > MAX_INVITED:
+            raise errors.LocalError("1-%d open invitations" % MAX_INVITED)
 
     def _member(self, index):
         return self.session.members[index]
@@ -270,3 +290,9 @@ class Conversation(Talk, Rounds):
     def _wake_at(self, when):
         if when is not None and (self._wake is None or when < self._wake):
             self._wake = when
+
+
+def _check_kind(suite, policy):
+    check_suite(suite)
+    if policy != ANY:
+        raise errors.LocalError("this policy is not available yet")
