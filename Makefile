@@ -72,10 +72,15 @@ distclean: ## remove build/ and .venv
 
 # --- what this machine needs -------------------------------------------------------------------
 
-APT_PACKAGES := gcc make libc6-dev dpkg-dev xz-utils pkg-config libffi-dev libmbedtls-dev python3-venv \
+# Expanded only in the recipe. pymonocypher is compiled on installation, so python3 needs its headers,
+# which a Python from elsewhere (pyenv, uv) has already, and which then are not Debian's to bring.
+APT_PACKAGES = gcc make libc6-dev dpkg-dev xz-utils pkg-config libffi-dev libmbedtls-dev \
 	gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf gcc-arm-none-eabi libnewlib-arm-none-eabi \
-	debian-archive-keyring $(if $(shell grep -s '^ID=debian' /etc/os-release),,python-apt-common) \
-	'cmd:qemu-system-riscv32=qemu-system-riscv|qemu-system-misc' 'cmd:qemu-system-arm=qemu-system-arm'
+	'cmd:qemu-system-riscv32=qemu-system-riscv|qemu-system-misc' 'cmd:qemu-system-arm=qemu-system-arm' \
+	$(shell python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv) \
+	$(shell python3 -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null \
+		|| echo python3-dev) \
+	debian-archive-keyring $(shell grep -qs '^ID=debian' /etc/os-release || echo python-apt-common)
 
 $(STAMPS)/apt: firmware/tools/apt-packages | $(STAMPS)
 	@$(STEP) "packages of this machine" "see that apt works (network, disk, sudo), then run make again" \
