@@ -93,49 +93,61 @@ static void get_buffers(const mp_obj_t *args, const char *spec, mp_buffer_info_t
     }
 }
 
-// Where the result goes. The last argument of a function may be `out`: given, it is filled and
-// returned. If not, the result is a new bytearray for what is secret or long (`scratch` NULL), so
-// that it is written once and the caller can wipe it, else `scratch` of which `finish` makes bytes.
-static uint8_t *get_out(mp_obj_t *obj, size_t size, uint8_t *scratch) {
-    uint8_t *buf = scratch;
-    if (*obj != mp_const_none) {
+// What follows is kept out of line: each use of the runtime costs a natmod a detour.
+
+static MP_NOINLINE void get_writable(mp_obj_t obj, mp_buffer_info_t *bufinfo) {
+    mp_get_buffer_raise(obj, bufinfo, MP_BUFFER_WRITE);
+}
+
+// The last argument of a function may be `out`, which is filled and returned.
+#define OUT(index) (n_args > (index) ? args[index] : MP_OBJ_NULL)
+
+// Where the result goes: into `out`; without it, into `scratch`, of which `finish` makes bytes, or
+// (`scratch` NULL) into a new bytearray. That is for what is secret or long: it is written once, and
+// the caller can wipe it.
+static uint8_t *get_out(mp_obj_t *out, size_t size, uint8_t *scratch) {
+    if (*out != MP_OBJ_NULL && *out != mp_const_none) {
         mp_buffer_info_t bufinfo;
-        mp_get_buffer_raise(*obj, &bufinfo, MP_BUFFER_WRITE);
+        get_writable(*out, &bufinfo);
         if (bufinfo.len != size) {
             raise_length("out", 3, size);
         }
-        buf = bufinfo.buf;
-    } else if (scratch == NULL) {
-        // the object before the secret: no allocation that fails leaves a secret behind
-        buf = m_malloc(size);
-        *obj = mp_obj_new_bytearray_by_ref(size, buf);
+        return bufinfo.buf;
     }
-    return buf;
+    *out = MP_OBJ_NULL;
+    if (scratch == NULL) {
+        // the object before the secret: no allocation that fails leaves a secret behind
+        scratch = m_malloc(size);
+        *out = mp_obj_new_bytearray_by_ref(size, scratch);
+    }
+    return scratch;
 }
 
-static mp_obj_t finish(mp_obj_t obj, const uint8_t *scratch, size_t size) {
-    return obj != mp_const_none ? obj : mp_obj_new_bytes(scratch, size);
+static MP_NOINLINE mp_obj_t finish(mp_obj_t out, const uint8_t *scratch, size_t size) {
+    return out != MP_OBJ_NULL ? out : mp_obj_new_bytes(scratch, size);
 }
 
-#define OPTIONAL(index) (n_args > (index) ? args[index] : mp_const_none)
+static MP_NOINLINE mp_obj_t is_zero(int value) {
+    return mp_obj_new_bool(value == 0);
+}
 
 // x25519(secret, public[, out]): the caller refuses an all-zero result
 static mp_obj_t mod_x25519(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t in[2];
     get_buffers(args, B32 "secret\0" B32 "public\0", in);
-    mp_obj_t obj = OPTIONAL(2);
-    crypto_x25519(get_out(&obj, 32, NULL), in[0].buf, in[1].buf);
-    return obj;
+    mp_obj_t out = OUT(2);
+    crypto_x25519(get_out(&out, 32, NULL), in[0].buf, in[1].buf);
+    return out;
 }
 
 // x25519_public_key(secret[, out])
 static mp_obj_t mod_x25519_public_key(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t in[1];
     get_buffers(args, B32 "secret\0", in);
-    mp_obj_t obj = OPTIONAL(1);
+    mp_obj_t out = OUT(1);
     uint8_t public[32];
-    crypto_x25519_public_key(get_out(&obj, 32, public), in[0].buf);
-    return finish(obj, public, 32);
+    crypto_x25519_public_key(get_out(&out, 32, public), in[0].buf);
+    return finish(out, public, 32);
 }
 
 static void key_pair(const mp_obj_t *args, uint8_t secret[64], uint8_t public[32]) {
@@ -149,9 +161,9 @@ static void key_pair(const mp_obj_t *args, uint8_t secret[64], uint8_t public[32
 // eddsa_key_pair(seed)
 static mp_obj_t mod_eddsa_key_pair(size_t n_args, const mp_obj_t *args) {
     uint8_t public[32];
-    mp_obj_t pair[2] = { mp_const_none };
+    mp_obj_t pair[2] = { MP_OBJ_NULL };
     key_pair(args, get_out(&pair[0], 64, NULL), public);
-    pair[1] = mp_obj_new_bytes(public, 32);
+    pair[1] = finish(MP_OBJ_NULL, public, 32);
     return mp_obj_new_tuple(2, pair);
 }
 
@@ -161,33 +173,33 @@ static mp_obj_t mod_eddsa_public_key(size_t n_args, const mp_obj_t *args) {
     uint8_t public[32];
     key_pair(args, secret, public);
     crypto_wipe(secret, 64);
-    return mp_obj_new_bytes(public, 32);
+    return finish(MP_OBJ_NULL, public, 32);
 }
 
 // eddsa_sign(secret, message[, out])
 static mp_obj_t mod_eddsa_sign(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t in[2];
     get_buffers(args, B64 "secret\0" ANY "message\0", in);
-    mp_obj_t obj = OPTIONAL(2);
+    mp_obj_t out = OUT(2);
     uint8_t signature[64];
-    crypto_eddsa_sign(get_out(&obj, 64, signature), in[0].buf, in[1].buf, in[1].len);
-    return finish(obj, signature, 64);
+    crypto_eddsa_sign(get_out(&out, 64, signature), in[0].buf, in[1].buf, in[1].len);
+    return finish(out, signature, 64);
 }
 
 // eddsa_check(signature, public, message): the caller refuses keys of small order
 static mp_obj_t mod_eddsa_check(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t in[3];
     get_buffers(args, B64 "signature\0" B32 "public\0" ANY "message\0", in);
-    return mp_obj_new_bool(crypto_eddsa_check(in[0].buf, in[1].buf, in[2].buf, in[2].len) == 0);
+    return is_zero(crypto_eddsa_check(in[0].buf, in[1].buf, in[2].buf, in[2].len));
 }
 
 // eddsa_to_x25519(public)
 static mp_obj_t mod_eddsa_to_x25519(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t in[1];
     get_buffers(args, B32 "public\0", in);
-    uint8_t out[32];
-    crypto_eddsa_to_x25519(out, in[0].buf);
-    return mp_obj_new_bytes(out, 32);
+    uint8_t u[32];
+    crypto_eddsa_to_x25519(u, in[0].buf);
+    return finish(MP_OBJ_NULL, u, 32);
 }
 
 static mp_obj_t hash(mp_obj_t key_obj, mp_obj_t out_or_size, size_t n_parts, const mp_obj_t *parts,
@@ -210,7 +222,7 @@ static mp_obj_t hash(mp_obj_t key_obj, mp_obj_t out_or_size, size_t n_parts, con
     if (is_size) {
         out.len = MP_OBJ_SMALL_INT_VALUE(out_or_size);
     } else {
-        mp_get_buffer_raise(out_or_size, &out, MP_BUFFER_WRITE);
+        get_writable(out_or_size, &out);
     }
     if (out.len - 1 > 63) {
         mp_raise_ValueError(MP_ERROR_TEXT("out_or_size: 1 to 64 bytes needed"));
@@ -228,7 +240,7 @@ static mp_obj_t hash(mp_obj_t key_obj, mp_obj_t out_or_size, size_t n_parts, con
     }
     crypto_blake2b_final(&ctx, out.buf); // wipes ctx
     if (is_size) {
-        out_or_size = mp_obj_new_bytes(digest, out.len);
+        out_or_size = finish(MP_OBJ_NULL, digest, out.len);
         crypto_wipe(digest, 64);
     }
     return out_or_size;
@@ -256,10 +268,10 @@ static mp_obj_t mod_aead_lock(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t in[4];
     get_buffers(args, B32 "key\0" B24 "nonce\0" ANY "ad\0" ANY "plain\0", in);
     size_t size = in[3].len;
-    mp_obj_t obj = OPTIONAL(4);
-    uint8_t *out = get_out(&obj, size + 16, NULL);
-    crypto_aead_lock(out, out + size, in[0].buf, in[1].buf, in[2].buf, in[2].len, in[3].buf, size);
-    return obj;
+    mp_obj_t out = OUT(4);
+    uint8_t *sealed = get_out(&out, size + 16, NULL);
+    crypto_aead_lock(sealed, sealed + size, in[0].buf, in[1].buf, in[2].buf, in[2].len, in[3].buf, size);
+    return out;
 }
 
 // aead_unlock(key, nonce, ad, sealed[, out]): None, and out untouched, when the tag does not hold
@@ -271,33 +283,33 @@ static mp_obj_t mod_aead_unlock(size_t n_args, const mp_obj_t *args) {
     }
     size_t size = in[3].len - 16;
     const uint8_t *sealed = in[3].buf;
-    mp_obj_t obj = OPTIONAL(4);
-    uint8_t *out = get_out(&obj, size, NULL);
-    if (crypto_aead_unlock(out, sealed + size, in[0].buf, in[1].buf, in[2].buf, in[2].len,
+    mp_obj_t out = OUT(4);
+    uint8_t *plain = get_out(&out, size, NULL);
+    if (crypto_aead_unlock(plain, sealed + size, in[0].buf, in[1].buf, in[2].buf, in[2].len,
         sealed, size) != 0) {
         return mp_const_none;
     }
-    return obj;
+    return out;
 }
 
 // verify16(a, b)
 static mp_obj_t mod_verify16(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t in[2];
     get_buffers(args, B16 "a\0" B16 "b\0", in);
-    return mp_obj_new_bool(crypto_verify16(in[0].buf, in[1].buf) == 0);
+    return is_zero(crypto_verify16(in[0].buf, in[1].buf));
 }
 
 // verify32(a, b)
 static mp_obj_t mod_verify32(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t in[2];
     get_buffers(args, B32 "a\0" B32 "b\0", in);
-    return mp_obj_new_bool(crypto_verify32(in[0].buf, in[1].buf) == 0);
+    return is_zero(crypto_verify32(in[0].buf, in[1].buf));
 }
 
 // wipe(buffer)
 static mp_obj_t mod_wipe(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t bufinfo;
-    mp_get_buffer_raise(args[0], &bufinfo, MP_BUFFER_WRITE);
+    get_writable(args[0], &bufinfo);
     crypto_wipe(bufinfo.buf, bufinfo.len);
     return mp_const_none;
 }
