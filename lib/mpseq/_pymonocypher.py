@@ -247,8 +247,8 @@ def blake2b_framed(key, out_or_size, /, *parts):
 def aead_lock(key, nonce, ad, plain, out=None, /):
     """XChaCha20-Poly1305: `plain` encrypted, followed by the tag of 16 bytes.
 
-    `key` 32 bytes, `nonce` 24, `ad` any buffer that is authenticated too. Returns bytes, or `out`
-    of len(plain) + 16, which may begin where `plain` begins (no other overlap on a board).
+    `key` 32 bytes, `nonce` 24, `ad` any buffer that is authenticated too. Returns a bytearray, or
+    `out` of len(plain) + 16, which may begin where `plain` begins (no other overlap on a board).
     """
     k = _fixed(key, "key", 32)
     n = _fixed(nonce, "nonce", 24)
@@ -259,7 +259,7 @@ def aead_lock(key, nonce, ad, plain, out=None, /):
     _wipe_copy(k, key)
     _wipe_copy(p, plain)
     if view is None:
-        return sealed + tag
+        return bytearray().join((sealed, tag))
     view[: len(sealed)] = sealed
     view[len(sealed) :] = tag
     return out
