@@ -168,10 +168,10 @@ class Conversation(Talk, Rounds):
 
     def leave(self, now):
         """Says good-bye; the event Left comes when the room has heard it."""
-        if self.session is None or len(self.session.members) == 1:
+        if self.session is None:
             self._out(False)
-            return
-        self._leaving = now
+        elif self._leaving is None:
+            self._leaving = now
         self._act(now)
 
     # --- what the carrier brings

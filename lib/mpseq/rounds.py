@@ -115,11 +115,18 @@ class Rounds:
             self._act_propose(now)
 
     def _act_leaving(self, now):
-        """LEAVE ends at a switch, so it waits for the one that is under way."""
-        if self._attempt and now < self._leaving + _LEAVE_ANYWAY:
-            self._wake_at(self._leaving + _LEAVE_ANYWAY)
+        """LEAVE ends at a switch, so it waits for the one that is under way, and for texts of mine
+        that wait: for a while. One whose LEAVE fell into an exchange sees that through."""
+        anyway = self._leaving + _LEAVE_ANYWAY
+        if self._attempt:
             self._act_roster(now)
-        elif not self._leave_posted and (self._attempt or not self._outbox.texts):
+        heard = self._membership.is_void(self.session.me)
+        if now < anyway and (heard or self._attempt or self._outbox.texts):
+            if heard or not self._leave_posted:
+                self._wake_at(anyway)
+        elif heard or (len(self.session.members) == 1 and not self._attempt):
+            self._out(False)
+        elif not self._leave_posted:
             self._leave_posted = True
             self._post_message(wire.LEAVE, b"", now)
 
@@ -271,10 +278,12 @@ class Rounds:
             raise errors.OutOfPlace()  # APPROVE, CANCEL, SUSPECT, KEYS, EXPEL
 
     def _receive_leave(self, author, now):
-        if author == self.session.me:
+        if author == self.session.me and not self._attempt:
             self._out(False)
             return
-        self._membership.leave(author)
+        self._membership.leave(author)  # it ends at the switch; I shall say it again
+        if author == self.session.me:
+            return
         if self._due_at is None:
             self._due_at = now
         who = self._member(author)
