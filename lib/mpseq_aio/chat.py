@@ -1,6 +1,6 @@
 """`Chat`: a conversation and its carrier, run by asyncio. The same on CPython and MicroPython.
 
-    chat = Chat(identity, "ana", TcpRoom("127.0.0.1", 7676, "kitchen", "ana"))
+    chat = Chat(identity, "ana", "tcp://127.0.0.1:7676/kitchen")
     await chat.open()
     async for event in chat.events():
         ...
@@ -13,7 +13,7 @@ import asyncio
 import os
 from collections import namedtuple
 
-from mpseq import Conversation, events
+from mpseq import Conversation, Identity, errors, events
 
 from . import link
 from .clock import now
@@ -33,7 +33,6 @@ Fault = namedtuple("Fault", ("error",))
 
 _MAX_EVENTS = 128
 _MAX_FRAMES = 256  # waiting to be posted; the core posts again what was thrown away
-_BUSY = 32  # frames waiting from which send() holds its caller back
 _PING = 25000  # ms between signs of life
 _DEAD = 70000  # ms of silence after which the carrier is given up: almost three pings
 _BACK_OFF = (1, 2, 4, 8, 16, 30)  # seconds before the next try to connect
@@ -42,14 +41,19 @@ _BACK_OFF = (1, 2, 4, 8, 16, 30)  # seconds before the next try to connect
 class Chat:
     """One member in one room.
 
-    `identity`: a mpseq.Identity; `nick`: 1-32 bytes of UTF-8; `carrier`: a TcpRoom, a SerialRoom
-    or anything with their `open`, `recv`, `post`, `ping`, `close`; `random(n)` returns n bytes
-    fit for keys. `options` go to Conversation (`psk`, `settings`).
+    `identity`: a mpseq.Identity; `nick`: 1-32 bytes of UTF-8; `carrier`: an address (see
+    mpseq_aio.address), a TcpRoom, a SerialRoom or anything with their `open`, `recv`, `post`,
+    `ping`, `close`; `random(n)` returns n bytes fit for keys. `options` go to Conversation
+    (`psk`, `settings`).
     """
 
     def __init__(self, identity, nick: str, carrier, random=os.urandom, **options):
         self.conversation = Conversation(identity, nick, random, **options)
         self.identity = identity
+        if isinstance(carrier, str):
+            from .address import room_at
+
+            carrier = room_at(carrier, nick)
         self.carrier = carrier
         self.connected = False
         self.closed = False
@@ -58,11 +62,14 @@ class Chat:
         self._frames = []
         self._heard = 0
         self._left = True
+        self._welcome = None  # while join() waits: says yes to an invitation, or no
         self._receiver = None
         self._tasks = []
         self._has_event = asyncio.Event()
         self._has_frame = asyncio.Event()
         self._changed = asyncio.Event()
+        self._joined = asyncio.Event()
+        self._posted = asyncio.Event()
 
     # --- what the application sees
 
@@ -135,13 +142,31 @@ class Chat:
         self.conversation.accept(invitation, now())
         self._flush()
 
+    async def join(self, welcome=lambda invitation: True):
+        """Accepts the first invitation that `welcome` says yes to; returns once in a session.
+
+        Enters the room first if need be. Who may invite is all that `welcome` decides: the session
+        code still has to be compared. LocalError when already in a conversation.
+        """
+        if self.members:
+            raise errors.LocalError("already in a conversation")
+        self._joined.clear()
+        self._welcome = welcome
+        try:
+            if self._receiver is None:
+                await self.open()
+            await self._joined.wait()
+        finally:
+            self._welcome = None
+
     def decline(self, invitation):
         """Ignores an invitation; nothing is sent."""
         self.conversation.decline(invitation)
         self._flush()
 
     async def send(self, text: str):
-        """Sends a text to the conversation; waits while much is waiting to be posted."""
+        """Sends a text to the conversation; returns when the carrier has taken what is to be posted
+        (at once while there is no connection)."""
         self.conversation.send(text, now())
         await self._sent()
 
@@ -176,6 +201,7 @@ class Chat:
             if task is not None:
                 await _end(task)
         self.connected = False
+        self._posted.set()
         await self.carrier.close()
         self._has_event.set()
 
@@ -194,6 +220,7 @@ class Chat:
     def _disconnected(self, error):
         if self.connected:
             self.connected = False
+            self._posted.set()
             self._tell(Disconnected(str(error)))
 
     async def _receive(self):
@@ -238,6 +265,7 @@ class Chat:
                     break  # the receiver finds out too, and connects again
                 self._frames.pop(0)
             self._has_frame.clear()
+            self._posted.set()
             await self._has_frame.wait()
 
     async def _tick(self):
@@ -279,21 +307,30 @@ class Chat:
 
     async def _sent(self):
         self._flush()
-        while len(self._frames) > _BUSY and self.connected:
-            await asyncio.sleep(0.02)
+        while self._frames and self.connected:
+            self._posted.clear()
+            await self._posted.wait()
 
     def _flush(self):
+        for event in self.conversation.take_events():
+            self._note(event)
         for frame in self.conversation.take_frames():
             # The core posts a frame again that it has not heard; it may still be waiting here.
             if len(self._frames) < _MAX_FRAMES and frame not in self._frames:
                 self._frames.append(frame)
         if self._frames:
             self._has_frame.set()
-        for event in self.conversation.take_events():
-            if isinstance(event, events.Left):
-                self._left = True
-            self._tell(event)
         self._changed.set()
+
+    def _note(self, event):
+        if isinstance(event, events.Left):
+            self._left = True
+        elif isinstance(event, events.SessionStarted):
+            self._joined.set()
+        elif isinstance(event, events.Invited) and self._welcome:
+            if self._welcome(event.invitation):
+                self.conversation.accept(event.invitation, now())
+        self._tell(event)
 
     def _tell(self, event):
         if len(self._events) >= _MAX_EVENTS:

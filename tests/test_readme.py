@@ -1,0 +1,86 @@
+"""What the README shows works as it stands there."""
+
+import asyncio
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from mpseq import Identity, events
+from mpseq_aio.chat import Chat
+from mpseq_tools.relay import Relay
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def program():
+    (text,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    return text
+
+
+def test_the_program_has_eight_lines():
+    assert len(program().strip().splitlines()) == 8
+
+
+async def _invite_and_hear(command, path):
+    relay = Relay(port=0)
+    await relay.start()
+    path.write_text(program().replace("127.0.0.1:7676", f"127.0.0.1:{relay.port}"))
+    process = await asyncio.create_subprocess_exec(
+        *command, path, stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    )
+    ana = Chat(Identity.generate(os.urandom), "ana", f"tcp://127.0.0.1:{relay.port}/garden")
+    try:
+        await ana.open()
+        ana.create("garden")
+        async for event in ana.events():
+            if "porch" in getattr(event, "labels", ()) or getattr(event, "label", "") == "porch":
+                break
+        line = (await process.stdout.readline()).decode()
+        key = bytes.fromhex(line.removeprefix("my key: ").strip())
+        ana.invite([("porch", key)])
+        async for event in ana.events():
+            if isinstance(event, events.Text):
+                return event.nick, event.text, event.key == key
+    finally:
+        await ana.close()
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await relay.stop()
+
+
+@pytest.mark.parametrize("runtime", ["cpython", "unix"])
+def test_the_program_is_invited_and_speaks(runtime, unix_micropython, tmp_path):
+    command = [sys.executable] if runtime == "cpython" else [unix_micropython]
+    heard = asyncio.run(asyncio.wait_for(_invite_and_hear(command, tmp_path / "p.py"), 60))
+    assert heard == ("porch", "21.5 C out here", True)
+
+
+def test_every_make_target_named_exists():
+    named = set(re.findall(r"make ([a-z]+)", README)) - {"sure"}
+    makefile = (ROOT / "Makefile").read_text()
+    assert {"demo", "test", "bench"} <= named
+    for target in named:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_mpseq_command_named_exists():
+    named = set(re.findall(r"mpseq (relay|chat|bridge|demo|[a-z]+) --", README)) | {"relay"}
+    for command in named:
+        run = subprocess.run(
+            [sys.executable, "-m", "mpseq_tools", command, "--help"], capture_output=True, text=True
+        )
+        assert run.returncode == 0, run.stderr
+        for option in re.findall(rf"mpseq {command} ([^\n#`]*)", README):
+            for flag in re.findall(r"--[a-z]+", option):
+                assert flag in run.stdout, (command, flag)
+
+
+def test_every_file_named_exists():
+    for name in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / name).exists(), name
