@@ -16,7 +16,8 @@ class Talk:
         self._base = 0  # numbers of messages go on from session to session
         self._past = []  # Shown of the sessions before
         self._shown = None
-        self._open_texts = []  # place after each text that not everyone has acknowledged
+        self._open_texts = []  # place after each text that some have not acknowledged
+        self._last_text = 0  # place after the last one
         self._ack_at = None  # when I owe an ACK
         self._withheld = []  # my texts after the span
         self._span_open = True
@@ -129,6 +130,7 @@ class Talk:
         number = self._base + session.count
         content = _content(kind, body)
         self._open_texts.append(session.count)
+        self._last_text = session.count
         if self._ack_at is None and len(session.members) > 1:
             self._ack_at = now + self.settings.ack_after
         if mark and self._was_shown(mark, message):
@@ -154,15 +156,14 @@ class Talk:
     # --- who has seen it
 
     def _confirm(self):
-        """A message is confirmed when every remaining participant acknowledged past it."""
+        """A message is confirmed when every remaining participant acknowledged past it; what I
+        have seen myself needs no word of mine."""
         session = self.session
         texts = self._open_texts
-        if not texts:
-            return
-        if len(session.members) == 1:
-            level = session.count
-        else:
-            level = min([session.acked[index] for index in self._membership.remaining()])
+        level = session.count
+        for index in self._membership.remaining():
+            if index != session.me:
+                level = min(level, session.acked[index])
         last = None
         while texts and texts[0] <= level:
             last = texts.pop(0)
@@ -171,7 +172,7 @@ class Talk:
 
     def _closing_ack(self):
         """My last ACK of this session, to travel in my CONFIRM; b"" when nothing waits for it."""
-        if not self._open_texts or self.session.sent_ack >= self._open_texts[-1]:
+        if self.session.sent_ack >= self._last_text:
             return b""
         self._ack_at = None
         return self.session.seal(wire.ACK, b"")
@@ -221,6 +222,7 @@ class Talk:
     def _open_session(self, session):
         self._shown = Shown(session.sid)
         self._open_texts = []
+        self._last_text = 0
         self._ack_at = None
         self._withheld = []
         self._span_open = True
