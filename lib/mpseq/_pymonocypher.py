@@ -13,8 +13,6 @@ reach: see `_public_of_seed`.
 """
 
 import warnings
-from _operator import _compare_digest
-from hashlib import blake2b as _hashlib_blake2b
 from struct import Struct
 
 import monocypher as _c
@@ -27,6 +25,8 @@ _c_check = _c.signature_check
 _c_lock = _c.lock
 _c_unlock = _c.unlock
 _c_wipe = _c.wipe
+_c_Blake2b = _c.Blake2b
+_c_verify = {16: _c.crypto_verify16, 32: _c.crypto_verify32}
 
 _P = 2**255 - 19
 
@@ -180,15 +180,26 @@ def eddsa_to_x25519(public, /):
     return ((1 + y) * pow(1 - y, -1, _P) % _P).to_bytes(32, "little")
 
 
+def _hash(data, key, size):
+    # pymonocypher.blake2b gives 64 bytes only; a shorter BLAKE2b is another hash, not a cut one.
+    k = key if type(key) is bytes else _bytes(key)
+    d = data if type(data) is bytes else _bytes(data)
+    state = _c_Blake2b(k, size)
+    state.update(d)
+    _wipe_copy(k, key)
+    _wipe_copy(d, data)
+    return state.finalize()
+
+
 def _digest(data, key, out_or_size):
     if type(out_or_size) is int:
         if not 1 <= out_or_size <= 64:
             raise ValueError("out_or_size: 1 to 64 bytes needed")
-        return _hashlib_blake2b(data, digest_size=out_or_size, key=key).digest()
+        return _hash(data, key, out_or_size)
     view = _writable(out_or_size, "out_or_size")
     if not 1 <= len(view) <= 64:
         raise ValueError("out_or_size: 1 to 64 bytes needed")
-    digest = _hashlib_blake2b(data, digest_size=len(view), key=key).digest()
+    digest = _hash(data, key, len(view))
     view[:] = digest
     if len(digest) > 1:
         _c_wipe(digest)
@@ -236,7 +247,7 @@ def blake2b_framed(key, out_or_size, /, *parts):
         framed += (_LENGTHS[size] if size < 1024 else _u32(size), part)
     data = b"".join(framed)
     if type(out_or_size) is int and 0 < out_or_size < 65:
-        result = _hashlib_blake2b(data, digest_size=out_or_size, key=key).digest()
+        result = _hash(data, key, out_or_size)
     else:
         result = _digest(data, key, out_or_size)
     if parts:
@@ -288,11 +299,12 @@ def aead_unlock(key, nonce, ad, sealed, out=None, /):
 
 
 def _verify(a, b, size):
-    if memoryview(a).nbytes != size:
-        raise ValueError("a: %d bytes needed" % size)
-    if memoryview(b).nbytes != size:
-        raise ValueError("b: %d bytes needed" % size)
-    return _compare_digest(a, b)
+    left = _fixed(a, "a", size)
+    right = _fixed(b, "b", size)
+    same = _c_verify[size](left, right) == 0
+    _wipe_copy(left, a)
+    _wipe_copy(right, b)
+    return same
 
 
 def verify16(a, b, /):
