@@ -101,27 +101,34 @@ class Outbox:
 class Shown:
     """Which messages of a past or present session were shown: for texts that are posted again."""
 
-    _MOST_GAPS = 32
+    _MOST = 32
 
     def __init__(self, sid):
         self.sid = sid[:_MARK]
         self._gaps = []  # (index, first, last): never came
+        self._later = []  # (index, counter): shown when it was posted again
         self.members = None  # of a past session
         self._upto = None  # per member: counters from here on fell outside
 
     def gap(self, index, first, last):
         self._gaps.append((index, first, last))
-        del self._gaps[: -self._MOST_GAPS]
+        del self._gaps[: -self._MOST]
 
     def close(self, counters):
         """The span ends: what comes after these counters is not shown (4, Span)."""
         self._upto = list(counters)
 
-    def has(self, index, counter, counters):
+    def has_or_show(self, index, counter, counters):
+        """Whether it was shown; if it was not, then it is now. `counters`: so far, in a session
+        whose span is open."""
+        if (index, counter) in self._later:
+            return True
         upto = counters if self._upto is None else self._upto
-        if counter >= upto[index]:
-            return False
+        shown = counter < upto[index]
         for who, first, last in self._gaps:
             if who == index and first <= counter <= last:
-                return False
-        return True
+                shown = False
+        if not shown:
+            self._later.append((index, counter))
+            del self._later[: -self._MOST]
+        return shown

@@ -385,7 +385,7 @@ class Rounds:
         else:
             index, closing = exchange.receive_confirm(frame)
             if closing and self.session:
-                self._receive_closing(closing, exchange.people[index].key)
+                self._receive_closing(closing, exchange.people[index].key, now)
             if exchange.complete:
                 self._enter(attempt, now)
 

@@ -64,7 +64,7 @@ class Session:
         self._chains = None
         self._counters = [0] * n  # next counter expected from each; mine: next to send
         self._posted = []  # my messages whose echo has not come: (frame, Message)
-        self.lost = []  # my messages that the carrier lost: a later one of mine came back
+        self.lost = []  # (frame, Message) of mine that the carrier lost: a later one came back
         self.h = H(b"transcript", sid)
         self.count = 0  # frames in h
         self._ring = bytearray(_ACK_H * _RING)
@@ -159,7 +159,7 @@ class Session:
         self._remember()
         return message
 
-    def _open(self, frame):
+    def _open(self, frame, closing=False):
         reader = wire.Reader(frame, _HEAD)
         index = reader.byte()
         counter = reader.varint()
@@ -189,6 +189,8 @@ class Session:
             )
             verify(view[:SIGNATURE], public, digest)
             message = Message(index, counter, plain, counter - expected)
+            if closing and message.kind != wire.ACK:
+                raise errors.OutOfPlace()
         except errors.FrameError:
             wipe(chain)
             if plain is not None:
@@ -205,8 +207,7 @@ class Session:
         for at in range(len(self._posted)):
             if self._posted[at][0] == frame:
                 message = self._posted[at][1]
-                for _, lost in self._posted[:at]:
-                    self.lost.append(lost)
+                self.lost.extend(self._posted[:at])
                 del self._posted[: at + 1]
                 return message
         raise errors.NotMine()
@@ -221,23 +222,25 @@ class Session:
                 return None
             if not self.concerns(frame):
                 return None
-            if index != self.me:
-                return self._open(frame)
-            for at in range(len(self._posted)):
-                if self._posted[at][0] == frame:
-                    return self._posted.pop(at)[1]
-            return None
+            return self._own(frame) if index == self.me else self._open(frame, True)
         except errors.FrameError:
             return None
+
+    @property
+    def waiting(self):
+        """How many messages of mine were posted and did not come back yet."""
+        return len(self._posted)
 
     def unechoed(self):
         """My Messages that were posted and did not come back, in order."""
         return [message for _, message in self._posted]
 
-    @property
-    def counters(self):
-        """The next counter of each member, by index."""
-        return self._counters
+    def heard(self):
+        """By index: the counter after the last message that came; of mine, that came back."""
+        out = list(self._counters)
+        if self._posted:
+            out[self.me] = self._posted[0][1].counter
+        return out
 
     # --- transcript and acknowledgements
 

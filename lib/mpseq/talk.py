@@ -3,7 +3,7 @@
 """
 
 from . import errors, events, wire
-from .outbox import Shown, decode_text, is_text, text_again
+from .outbox import MAX_QUEUE, Shown, decode_text, is_text, text_again
 from .roster import find
 from .session import DIFFERENT, TOO_OLD
 
@@ -41,6 +41,8 @@ class Talk:
         settings = self.settings
         if self._membership.due() or not self._span_open:
             return False
+        if self.session.waiting >= MAX_QUEUE:
+            return False  # nothing comes back: the carrier is away
         if self.session.count >= 2 * settings.rekey_frames:
             return False
         return now < self._since + 2 * settings.rekey_after
@@ -95,7 +97,8 @@ class Talk:
         lost = session.lost
         session.lost = []
         again = []
-        for message in lost:
+        for frame, message in lost:
+            self._outbox.echoed(frame)  # it would be refused as late
             self._shown.gap(session.me, message.counter, message.counter)
             if is_text(message.kind):
                 again.append(text_again(message, session.sid))
@@ -106,7 +109,10 @@ class Talk:
             elif message.kind in (wire.INVITE, wire.ADMIT):
                 self._invite_again(now)
             message.wipe()
-        self._outbox.texts[:0] = again
+        if self._span_open:
+            self._outbox.texts[:0] = again
+        else:
+            self._withheld.extend(again)
 
     def _note_ack(self, message, verdict):
         who = self._member(message.index)
@@ -115,7 +121,7 @@ class Talk:
             if who.index not in self._named:
                 self._named.append(who.index)
                 self._events.append(events.Inconsistent(who.nick, who.key, number))
-        elif verdict == TOO_OLD:
+        elif verdict == TOO_OLD and who.index != self.session.me:
             self._events.append(events.Unverifiable(who.nick, who.key, number))
 
     def _receive_text(self, message, now):
@@ -133,7 +139,7 @@ class Talk:
         self._last_text = session.count
         if self._ack_at is None and len(session.members) > 1:
             self._ack_at = now + self.settings.ack_after
-        if mark and self._was_shown(mark, message):
+        if mark and self._was_shown(mark, message.index):
             return
         if kind == wire.TEXT:
             self._events.append(events.Text(who.nick, who.key, number, content, own))
@@ -142,15 +148,16 @@ class Talk:
                 events.Data(who.nick, who.key, number, content[0], content[1], own)
             )
 
-    def _was_shown(self, mark, message):
+    def _was_shown(self, mark, index):
+        """Whether the text posted first at this place was shown; from now on it counts as shown."""
         sid, counter = mark
-        key = self._member(message.index).key
         if self._shown.sid == sid:
-            return self._shown.has(message.index, counter, self.session.counters)
+            return self._shown.has_or_show(index, counter, self.session.heard())
+        key = self._member(index).key
         for past in self._past:
             if past.sid == sid:
                 index = find(past.members, key)
-                return index >= 0 and past.has(index, counter, None)
+                return index >= 0 and past.has_or_show(index, counter, None)
         return False
 
     # --- who has seen it
@@ -177,23 +184,24 @@ class Talk:
         self._ack_at = None
         return self.session.seal(wire.ACK, b"")
 
-    def _receive_closing(self, frame, key):
+    def _receive_closing(self, frame, key, now):
         index = find(self.session.members, key)
         if index < 0:
             return
         message = self.session.open_closing(frame, index)
         if message is None:
             return
-        if message.kind == wire.ACK:
-            self._note_ack(message, self.session.judge_ack(message, 0))
-            self._confirm()
+        self._note_gap(message)
+        self._note_lost(self.session, now)
+        self._note_ack(message, self.session.judge_ack(message, 0))
+        self._confirm()
         message.wipe()
 
     # --- from session to session
 
     def _end_span(self):
         self._span_open = False
-        self._shown.close(self.session.counters)
+        self._shown.close(self.session.heard())
 
     def _close_session(self, old, joined):
         """At the switch: texts of mine that did not count are posted again, or the application is
