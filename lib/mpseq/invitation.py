@@ -154,10 +154,11 @@ class Invitation:
     def name(self):
         return self.room.name
 
-    def join(self, identity, nick, random):
-        """Makes a JOIN: (frame, KeyPairs, ticket). 137 + nick bytes."""
-        keys = KeyPairs(random)
-        ticket = bytearray(random(16))
+    def join(self, identity, nick, random, keys=None, ticket=None):
+        """Makes a JOIN: (frame, KeyPairs, ticket), with fresh keys and ticket unless these are
+        given. 162 + nick bytes."""
+        keys = keys or KeyPairs(random)
+        ticket = ticket or bytearray(random(16))
         nonce = random(_NONCE)
         plain = bytearray(
             b"".join((wire.text_bytes(nick, wire.MAX_NICK), identity.public, keys.t, ticket))

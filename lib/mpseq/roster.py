@@ -149,8 +149,8 @@ class Roster:
         self.failed = failed
 
 
-def open_roster(frame, room, ticket, keys, inviter, my_key):
-    """For a joiner with `keys` and `ticket`; `inviter` and `my_key` must be in the roster.
+def open_roster(frame, room, ticket, keys, inviters, my_key):
+    """For a joiner with `keys` and `ticket`; `my_key` must be in the roster, and an inviter.
 
     Raises Stranger when no slot of the frame is for this ticket, BadRoster or OtherPsk otherwise.
     """
@@ -170,7 +170,7 @@ def open_roster(frame, room, ticket, keys, inviter, my_key):
         raise errors.Stranger()
     try:
         plain = unseal_once(secret, b"roster", (), opening, sealed)
-        return _read_roster(plain, room, secret, keys, inviter, my_key)
+        return _read_roster(plain, room, secret, keys, inviters, my_key)
     except errors.FrameError:
         wipe(secret)
         raise
@@ -185,7 +185,7 @@ def _unwrap(public, keys, ticket, sealed):
         wipe(shared)
 
 
-def _read_roster(plain, room, secret, keys, inviter, my_key):
+def _read_roster(plain, room, secret, keys, inviters, my_key):
     reader = wire.Reader(plain)
     nonce = reader.take(16)
     creator = reader.take(KEY)
@@ -195,7 +195,7 @@ def _read_roster(plain, room, secret, keys, inviter, my_key):
     reader.end()
     check_order(people)
     me = find(people, my_key)
-    if creator != room.creator or find(people, inviter) < 0:
+    if creator != room.creator or not [key for key in inviters if find(people, key) >= 0]:
         raise errors.BadRoster()
     if me < 0 or people[me].y != keys.y or people[me].t != keys.t:
         raise errors.BadRoster()

@@ -23,6 +23,7 @@ from .roster import Participant, find, open_roster, roster_frame
 from .session import Session
 
 _MOST_CANDIDATES = 8
+_MOST_INVITERS = 8
 _LEAVE_ANYWAY = 30000  # ms: an exchange that never ends does not hold one who leaves
 
 
@@ -44,7 +45,7 @@ class Rounds:
     def _start_rounds(self):
         self._attempt = None  # the exchange of a participant
         self._candidates = []  # the exchanges of a joiner
-        self._joining = None  # (Invitation, KeyPairs, ticket)
+        self._joining = None  # (Invitation, KeyPairs, ticket, keys of all who invited)
         self._invites = []  # my OpenInvites
         self._membership = None
         self._last_rekey = None  # who proposed, if the latest PROPOSE was a re-key
@@ -77,14 +78,33 @@ class Rounds:
     # --- joining
 
     def _ask_to_join(self, invitation, now):
+        """Several members may invite one person: its JOINs to one room carry one y and one ticket,
+        so that whichever admission comes last fits. Once its CONFIRM is out that y is spent."""
+        keys = ticket = None
+        inviters = [invitation.inviter]
         if self._joining:
-            self._forget_joining()
-        frame, keys, ticket = invitation.join(self.identity, self.nick, self._random)
-        self._joining = (invitation, keys, ticket)
+            before = self._joining[0].room
+            if before.conversation_id == invitation.room.conversation_id and not self._confirmed():
+                _, keys, ticket, others = self._joining
+                inviters += [key for key in others if key != invitation.inviter]
+            else:
+                self._forget_joining()
+        frame, keys, ticket = invitation.join(
+            self.identity, self.nick, self._random, keys, ticket
+        )
+        self._joining = (invitation, keys, ticket, inviters[:_MOST_INVITERS])
         self._outbox.post(frame, now)
+
+    def _confirmed(self):
+        """Whether a CONFIRM of mine is out in an exchange that I join by."""
+        for candidate in self._candidates:
+            if candidate.exchange.my_confirm:
+                return True
+        return False
 
     def _forget_joining(self):
         self._joining[1].wipe()
+        wipe(self._joining[2])
         for candidate in self._candidates:
             candidate.exchange.abandon()
         self._candidates = []
@@ -339,7 +359,9 @@ class Rounds:
             self._receive_roster_as_joiner(frame, now)
 
     def _receive_roster_as_joiner(self, frame, now):
-        invitation, keys, ticket = self._joining
+        invitation, keys, ticket, inviters = self._joining
+        if self._confirmed():
+            raise errors.OutOfPlace()
         if len(self._candidates) >= _MOST_CANDIDATES:
             raise errors.TooManyInvitations()
         for candidate in self._candidates:
@@ -347,7 +369,7 @@ class Rounds:
                 raise errors.Duplicate()
         try:
             roster = open_roster(
-                frame, invitation.room, ticket, keys, invitation.inviter, self.identity.public
+                frame, invitation.room, ticket, keys, inviters, self.identity.public
             )
         except errors.Stranger:
             return  # for somebody else
@@ -392,6 +414,8 @@ class Rounds:
     def _shares_complete(self, exchange, now):
         if self.session:
             self._end_span()
+        elif self._confirmed():
+            return  # a y serves one sid from CONFIRM on (3)
         if not exchange.ready:
             return  # section 7: ABORT and judgement of exchange.failure
         closing = self._closing_ack() if self.session else b""
