@@ -331,8 +331,8 @@ def test_an_invitation_may_be_declined():
     assert house.here("ana") == ["ana"]
 
 
-def test_a_guest_who_starts_over_comes_in_with_its_new_keys():
-    """Section 5.2: a later JOIN replaces the earlier."""
+def test_a_guest_who_answers_twice_comes_in_once():
+    """Section 5.2: a y once seen is never taken again; a joiner's y serves whichever admission."""
     house = House("ana", "ben", "eva").together("ana")
     house.accepting = False
     house.bring("ana", "ben", "eva")
@@ -342,8 +342,49 @@ def test_a_guest_who_starts_over_comes_in_with_its_new_keys():
     house.settle()
     ben.accept(invitation, house.now)
     house.settle()
+    assert house.refusals("ana") == [errors.Duplicate.name]
     house.wait(4000)
     house.assert_one_session("ana", "ben")
+
+
+def test_two_members_invite_the_same_person():
+    """Both admissions carry the guest's one y, so that the later one does not lock it out."""
+    for order in (("ana", "ben"), ("ben", "ana")):
+        house = House("ana", "ben", "eva").together("ana", "ben")
+        house.invite("ana", "eva")
+        house.invite("ben", "eva")
+        frames = {}
+        for nick in ("ana", "ben"):
+            frames[nick] = house[nick].take_frames()
+        for nick in order:
+            for frame in frames[nick]:
+                house.deliver(nick, frame)
+        house.settle()
+        house.wait(10000)
+        house.assert_one_session("ana", "ben", "eva")
+        at = len(house.frames)
+        house.wait(60000)
+        assert len(house.frames) == at
+
+
+def test_an_answer_to_another_room_has_keys_of_its_own():
+    house = House("ana", "ben", "eva").together("ana")
+    house.found("ben")
+    house.accepting = False
+    house.bring("ana", "eva")
+    house.bring("ben", "eva")
+    eva = house["eva"]
+    one, two = [event.invitation for event in house.of("eva", events.Invited)]
+    at = len(house.frames)
+    eva.accept(one, house.now)
+    keys = eva._joining[1]
+    eva.accept(two, house.now)
+    assert keys.x == bytes(32)  # wiped
+    house.settle()
+    first, second = [frame for frame in house.frames[at:] if frame[0] & 15 == wire.JOIN]
+    assert first[33:65] != second[33:65]
+    house.wait(10000)
+    house.assert_one_session("ben", "eva")
 
 
 def test_a_member_accepts_no_other_invitation():
