@@ -73,7 +73,8 @@ def test_every_mpseq_command_named_exists():
     named = set(re.findall(r"mpseq (relay|chat|bridge|demo|[a-z]+) --", README)) | {"relay"}
     for command in named:
         run = subprocess.run(
-            [sys.executable, "-m", "mpseq_tools", command, "--help"], capture_output=True, text=True
+            [sys.executable, "-m", "mpseq_tools", command, "--help"],
+            capture_output=True, text=True,
         )
         assert run.returncode == 0, run.stderr
         for option in re.findall(rf"mpseq {command} ([^\n#`]*)", README):

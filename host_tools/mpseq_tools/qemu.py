@@ -114,7 +114,18 @@ class Board:
         self.port = match[1].decode()
         # Held open to the end: when the last reader goes, QEMU stops looking for a second.
         self._fd = os.open(self.port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        self._read_until(b">>> ", deadline)
+        self._await_prompt(deadline)
+
+    def _await_prompt(self, deadline: float) -> None:
+        # What the board says before somebody listens is lost, its first prompt perhaps with it.
+        while True:
+            try:
+                self._read_until(b">>> ", min(deadline, time.monotonic() + 1.0))
+                return
+            except BoardError:
+                if self._process.poll() is not None or time.monotonic() >= deadline:
+                    raise
+            self._write(b"\r", deadline)
 
     # --- the line ---
 

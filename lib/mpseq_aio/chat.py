@@ -18,6 +18,8 @@ from mpseq import Conversation, Identity, errors, events
 from . import link
 from .clock import now
 
+__all__ = ("Chat", "Identity")
+
 # Events of this layer, beside those of mpseq.events. Labels are the carrier's word, no more.
 # In the room: my label there and all labels, mine first.
 Connected = namedtuple("Connected", ("label", "labels"))
@@ -165,8 +167,8 @@ class Chat:
         self._flush()
 
     async def send(self, text: str):
-        """Sends a text to the conversation; returns when the carrier has taken what is to be posted
-        (at once while there is no connection)."""
+        """Sends a text to the conversation; returns when the carrier has taken what there is to
+        post (at once while there is no connection)."""
         self.conversation.send(text, now())
         await self._sent()
 

@@ -24,6 +24,7 @@ _FRAME = const(2)
 _SKIP = const(3)  # inside a frame that grew too long
 _MARK = const(2)
 _CHUNK = const(240)  # bytes from which a part of a frame is handed on to be written
+_FIRST = const(4096)  # bytes of a frame before more is asked for
 _SALVAGE = const(16)  # so many printable bytes in a row are text: chance in ciphertext 1e-7
 
 
@@ -98,8 +99,9 @@ class FrameWriter:
 class FrameReader:
     """Takes what a serial line brings, in any pieces; gives payloads and lines of text.
 
-    Memory is bounded: `max_payload` + 0.4 % and `MAX_LINE` bytes, allocated once. `take` makes
-    what is handed out from a view of the payload, which is overwritten afterwards.
+    Memory is bounded: `max_payload` + 0.4 % and `MAX_LINE` bytes. It begins with 4 KiB, enough for
+    the frames of 25 people, and grows when a longer frame comes. `take` makes what is handed out
+    from a view of the payload, which is overwritten afterwards.
     `bad` counts frames with a wrong CRC or encoding (a cut frame shows up here too), `overlong`
     frames over the cap, `good` the ones handed out.
     """
@@ -110,7 +112,8 @@ class FrameReader:
         self.overlong = 0
         self._take = take
         size = max_payload + 4
-        self._frame = bytearray(size + size // 254 + 1)
+        self._cap = size + size // 254 + 1
+        self._frame = bytearray(min(self._cap, _FIRST))
         self._view = memoryview(self._frame)
         self._line = bytearray(MAX_LINE)
         self._fill = 0  # bytes used in _frame or _line, whichever the state needs
@@ -140,7 +143,7 @@ class FrameReader:
             if self._state == _TEXT:
                 yield from self._take_text(data, at, end)
             elif self._state == _FRAME:
-                if self._fill + end - at > len(self._frame):
+                if not self._has_room(self._fill + end - at):
                     self.overlong += 1
                     self._state = _SKIP
                 else:
@@ -150,6 +153,22 @@ class FrameReader:
             if zero >= 0:
                 at += 1
                 yield from self._finish()
+
+    def _has_room(self, size):
+        """Room for `size` bytes of a frame, grown if need be and if there is memory."""
+        have = len(self._frame)
+        if size <= have:
+            return True
+        if size > self._cap:
+            return False
+        try:
+            larger = bytearray(min(self._cap, max(size, 2 * have)))
+        except MemoryError:
+            return False
+        larger[: self._fill] = self._view[: self._fill]
+        self._frame = larger
+        self._view = memoryview(larger)
+        return True
 
     def idle(self):
         """Yields what was held back; to be called when the line has been quiet for a while.

@@ -158,7 +158,8 @@ def print_board(b):
     table("Emulated RV32IMC board (counted by qemu -icount)", heads, cells)
     print(f"join10 / floor: {b['join10'] / b['join10_floor']:.2f}")
     print(f"heap: {b['heap_free_start']:,} bytes free at the start of 163,840, "
-          f"{b['heap_free_10']:,} in a conversation of 10")
+          f"{b['heap_free_10']:,} in a conversation of 10 with carrier and façade "
+          f"({b['heap_free_10_core']:,} with the core alone)")
 
 
 def main():
