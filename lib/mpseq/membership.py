@@ -201,7 +201,7 @@ class Membership:
         return people, [who for who in people if isinstance(who, Guest)]
 
     def _together(self, joiners, due, pair):
-        """Members who are not due, and joiners, ascending by A; OutOfPlace if that is no roster."""
+        """Members not due, and joiners, ascending by A; OutOfPlace if that is no roster."""
         people = list(joiners)
         for who in self.members:
             if who.index in due:

@@ -149,7 +149,7 @@ class Talk:
             )
 
     def _was_shown(self, mark, index):
-        """Whether the text posted first at this place was shown; from now on it counts as shown."""
+        """Whether the text posted first at this place was shown; from now on it counts as such."""
         sid, counter = mark
         if self._shown.sid == sid:
             return self._shown.has_or_show(index, counter, self.session.heard())
