@@ -19,7 +19,9 @@ class Forger:
             if who.nick == nick:
                 return who.index
 
-    def message(self, index, secret, counter=None, kind=wire.TEXT, body=b"forged", skip=0, **with_):
+    def message(
+        self, index, secret, counter=None, kind=wire.TEXT, body=b"forged", skip=0, **with_
+    ):
         """A MESSAGE in the place of `index`, signed with `secret` (a statement key).
 
         with_: `plain` instead of the whole plaintext after the signature; `where` instead of the

@@ -1,4 +1,4 @@
-"""How a room comes to be and how people come in, one or many at once (PROTOCOL.md sections 4, 5)."""
+"""How a room comes to be and how people come in, one or many at once (PROTOCOL.md 4, 5)."""
 
 from freezing import assert_unmoved, freeze
 from house import House, raises

@@ -97,7 +97,8 @@ def test_texts_that_the_end_of_a_session_left_open_are_named():
     for nick in ("ana", "ben"):
         number = house.of(nick, events.Text)[0].number
         assert confirmed(house, nick) == []
-        assert [(e.first, e.last) for e in house.of(nick, events.Unconfirmed)] == [(number, number)]
+        unconfirmed = house.of(nick, events.Unconfirmed)
+        assert [(event.first, event.last) for event in unconfirmed] == [(number, number)]
 
 
 def deaf_once(house, deaf):

@@ -1,0 +1,413 @@
+"""Frames whose seal holds and whose content is wrong, as a member or a guest could make them
+(PROTOCOL.md 5): refused under their own name, and nothing moves."""
+
+from house import House, Seeded
+from test_bad_frames import Victim
+from test_keys import SMALL_U, SMALL_Y, raw
+
+from mpseq import errors, wire
+from mpseq.invitation import Invitation, invite
+from mpseq.primitives import H, KeyPairs, kdf, mac, seal, seal_once, sign, signing_key, tdh
+from mpseq.roster import Participant, Room, roster_frame
+
+
+def running(kind, *nicks):
+    """A room whose re-key stands just before its first SHARE or CONFIRM: (house, held frames)."""
+    house = House(*nicks).together(*nicks)
+    held = []
+    house.hook = lambda sender, frame: (
+        held.append((sender, frame)) or () if frame[0] & 15 == kind else (frame,)
+    )
+    house["ana"].rekey(house.now)
+    house.settle()
+    house.hook = None
+    assert len(held) == len(nicks)
+    return house, held
+
+
+def goes_on(house, held, *nicks):
+    """The true frames come, and all is well."""
+    for sender, frame in held:
+        house.deliver(sender, frame)
+    house.settle()
+    house.assert_one_session(*nicks)
+
+
+def exchange_of(house, nick):
+    return house[nick]._attempt.exchange
+
+
+def sealed(exchange, kind, index, plain, tag):
+    """A SHARE or CONFIRM of anyone who knows E."""
+    head = bytes((wire.head(kind),)) + exchange.tag + bytes((index,))
+    return head + bytes(seal_once(exchange.secret, tag, (exchange.sid, head[5:]), head, plain))
+
+
+def share(exchange, index, z=None, commit=None, t_secret=None, s=None, more=b""):
+    z = z or bytes(32)
+    commit = commit or bytes(32)
+    signature = bytes(64)
+    if t_secret:
+        signature = sign(t_secret, H(b"share", exchange.sid, bytes((index,)), z, commit))
+    auths = bytes(8 * (len(exchange.people) - 1))
+    plain = z + commit + signature + (s or bytes(32)) + auths + more
+    return sealed(exchange, wire.SHARE, index, plain, b"share")
+
+
+def confirm(exchange, index, keys, t_secret, check=bytes(16), closing=b"\0"):
+    signature = sign(
+        t_secret, H(b"confirm", exchange.sid, bytes((index,)), keys.y, keys.t)
+    )
+    plain = keys.y + keys.t + signature + check + closing
+    return sealed(exchange, wire.CONFIRM, index, plain, b"confirm")
+
+
+def test_shares_that_only_look_right():
+    house, held = running(wire.SHARE, "ana", "ben", "eva")
+    eva = exchange_of(house, "eva")
+    ana = Victim(house, "ana")
+    mine = eva.keys.t_secret
+    me = eva.me
+    for plain, reason in (
+        (b"", errors.Truncated),
+        (bytes(176), errors.BadSignature),
+        (bytes(175), errors.Truncated),
+        (bytes(177), errors.TrailingBytes),
+    ):
+        assert ana.offer(sealed(eva, wire.SHARE, me, plain, b"share")) == reason.name
+    other = exchange_of(house, "ben").me
+    assert ana.offer(share(eva, other, t_secret=mine)) == errors.BadSignature.name
+    assert ana.offer(share(eva, 3, t_secret=mine)) == errors.BadIndex.name
+    assert ana.offer(share(eva, 255, t_secret=mine)) == errors.BadIndex.name
+    assert ana.offer(share(eva, ana.person._attempt.exchange.me)) == errors.NotMine.name
+    for y in SMALL_Y:
+        bad = share(eva, me, t_secret=mine, s=raw(y))
+        assert ana.offer(bad) == errors.BadPublicKey.name
+    # a SHARE under the key of a CONFIRM, and the other way round
+    plain = bytes(176)
+    assert ana.offer(sealed(eva, wire.SHARE, me, plain, b"confirm")) == errors.BadSeal.name
+    assert ana.offer(sealed(eva, wire.CONFIRM, me, plain, b"share")) == errors.BadSeal.name
+    goes_on(house, held, "ana", "ben", "eva")
+
+
+def test_a_share_signed_for_another_sid_or_place():
+    house, held = running(wire.SHARE, "ana", "ben", "eva")
+    eva = exchange_of(house, "eva")
+    ana = Victim(house, "ana")
+    z, commit = bytes(32), bytes(32)
+    for sid, index, tag in (
+        (bytes(32), eva.me, b"share"),
+        (eva.sid, (eva.me + 1) % 3, b"share"),
+        (eva.sid, eva.me, b"confirm"),
+    ):
+        signature = sign(eva.keys.t_secret, H(tag, sid, bytes((index,)), z, commit))
+        plain = z + commit + signature + bytes(32) + bytes(16)
+        bad = sealed(eva, wire.SHARE, eva.me, plain, b"share")
+        assert ana.offer(bad) == errors.BadSignature.name
+    goes_on(house, held, "ana", "ben", "eva")
+
+
+def test_confirms_that_only_look_right():
+    house, held = running(wire.CONFIRM, "ana", "ben", "eva")
+    eva = exchange_of(house, "eva")
+    ana = Victim(house, "ana")
+    mine = eva.keys.t_secret
+    keys = eva.next_keys
+    me = eva.me
+    right = mac(16, eva._confirm_key, bytes((me,)))
+    other = KeyPairs(Seeded("other"))
+    ben = exchange_of(house, "ben").me
+    for bad, reason in (
+        (confirm(eva, me, other, mine, right), errors.BadCommitment),
+        (confirm(eva, me, keys, other.t_secret, right), errors.BadSignature),
+        (confirm(eva, ben, keys, mine, right), errors.BadSignature),
+        (confirm(eva, me, keys, mine), errors.BadSeal),  # c is of another key
+        (confirm(eva, 3, keys, mine), errors.BadIndex),
+        (confirm(eva, me, keys, mine, right, b""), errors.Truncated),
+        (confirm(eva, me, keys, mine, right, b"\0\0"), errors.TrailingBytes),
+        (confirm(eva, me, keys, mine, right, b"\x80\0"), errors.BadVarint),
+        (confirm(eva, me, keys, mine, right, b"\x05abcd"), errors.Truncated),
+        (sealed(eva, wire.CONFIRM, me, bytes(100), b"confirm"), errors.Truncated),
+        (sealed(eva, wire.CONFIRM, ana.person._attempt.exchange.me, bytes(145), b"confirm"),
+         errors.NotMine),
+    ):
+        assert ana.offer(bad) == reason.name, reason
+    goes_on(house, held, "ana", "ben", "eva")
+
+
+def test_an_opening_of_a_small_order_key():
+    """Committed to, opened, signed: and still no key."""
+    for name, value in [("y", u) for u in SMALL_U] + [("t", y) for y in SMALL_Y]:
+        house = House("ana", "ben").together("ana", "ben")
+
+        def hook(sender, frame, house=house, name=name, value=value):
+            if sender == "ben" and frame[0] & 15 == wire.SHARE:
+                exchange = exchange_of(house, "ben")
+                setattr(exchange.next_keys, name, raw(value))
+                keys = exchange.next_keys
+                commit = H(b"next", keys.y, keys.t)
+                plain = house_plain(exchange, frame)
+                z, s, auths = plain[:32], plain[128:160], plain[160:]
+                who = bytes((exchange.me,))
+                signature = sign(
+                    exchange.keys.t_secret, H(b"share", exchange.sid, who, z, commit)
+                )
+                frame = sealed(
+                    exchange, wire.SHARE, exchange.me, z + commit + signature + s + auths, b"share"
+                )
+                exchange.my_share = frame
+            return (frame,)
+
+        house.hook = hook
+        house["ana"].rekey(house.now)
+        house.settle()
+        assert house.refusals("ana") == [errors.BadPublicKey.name], name
+        assert house["ana"].exchange_running
+
+
+def house_plain(exchange, frame):
+    from mpseq.primitives import unseal_once
+
+    return bytes(
+        unseal_once(
+            exchange.secret, b"share", (exchange.sid, frame[5:6]), frame[:6], frame[6:]
+        )
+    )
+
+
+def test_a_wrong_auth_or_ring_ends_in_no_key():
+    """Section 5.5: who finds them posts no CONFIRM; the old session stays (section 7 goes on)."""
+    for spoil in ("auth", "ring"):
+        house = House("ana", "ben", "eva").together("ana", "ben", "eva")
+        before = house["ana"].session.sid
+
+        def hook(sender, frame, house=house, spoil=spoil):
+            if sender == "eva" and frame[0] & 15 == wire.SHARE:
+                exchange = exchange_of(house, "eva")
+                plain = bytearray(house_plain(exchange, frame))
+                if spoil == "auth":
+                    plain[160] ^= 1
+                    plain[168] ^= 1
+                else:
+                    plain[0] ^= 1
+                    digest = H(
+                        b"share", exchange.sid, bytes((exchange.me,)), plain[:32], plain[32:64]
+                    )
+                    plain[64:128] = sign(exchange.keys.t_secret, digest)
+                frame = sealed(exchange, wire.SHARE, exchange.me, bytes(plain), b"share")
+                exchange.my_share = frame
+            return (frame,)
+
+        house.hook = hook
+        at = len(house.frames)
+        house["ana"].rekey(house.now)
+        house.settle()
+        assert house["ana"].exchange_running
+        assert house["ana"].session.sid == before
+        for sender in ("ana", "ben"):
+            assert not exchange_of(house, sender).ready
+            assert exchange_of(house, sender).failure[0] == spoil
+        assert house.kinds(at).count(wire.CONFIRM) <= 1  # the spoiler's own at most
+
+
+def test_shares_before_the_roster_do_not_count():
+    """Section 9, third: SHAREs before ROSTER."""
+    house = House("ana", "ben", "eva").together("ana", "ben")
+    held = []
+    house.hook = lambda sender, frame: (
+        held.append((sender, frame)) or () if frame[0] & 15 == wire.ROSTER else (frame,)
+    )
+    house.bring("ana", "eva")
+    ben = exchange_of(house, "ben")
+    early = ben.share(Seeded("early"))
+    assert Victim(house, "ana").offer(early) == errors.OutOfPlace.name
+    assert Victim(house, "ana").offer(early[:1] + bytes(4) + early[5:]) == errors.Stranger.name
+
+
+def test_a_confirm_before_the_last_share_does_not_count():
+    house, held = running(wire.SHARE, "ana", "ben", "eva")
+    for sender, frame in held[:2]:
+        house.deliver(sender, frame)
+    eva = exchange_of(house, "eva")
+    bad = confirm(eva, eva.me, eva.next_keys, eva.keys.t_secret)
+    assert Victim(house, "ana").offer(bad) == errors.OutOfPlace.name
+    goes_on(house, held[2:], "ana", "ben", "eva")
+
+
+def joining():
+    """eva has answered, the true ROSTER is held back: (house, held, ana's exchange, people)."""
+    house = House("ana", "ben", "eva").together("ana", "ben")
+    held = []
+    house.hook = lambda sender, frame: (
+        held.append((sender, frame)) or () if frame[0] & 15 == wire.ROSTER else (frame,)
+    )
+    house.bring("ana", "eva")
+    house.hook = None
+    exchange = exchange_of(house, "ana")
+    people = list(exchange.people)
+    return house, held, exchange, people
+
+
+def test_rosters_that_do_not_fit():
+    house, held, exchange, people = joining()
+    random = Seeded("roster")
+    room = house["ana"].room
+    guest = [who for who in people if who.nick == "eva"][0]
+    others = [who for who in people if who.nick != "eva"]
+    without_ana = [who for who in people if who.nick != "ana"]
+    keys = KeyPairs(random)
+    swapped = [people[1], people[0], people[2]]
+    double = [people[0], people[0]] + people[1:]
+    other_y = [
+        who if who is not guest else Participant(who.nick, who.key, keys.y, who.t)
+        for who in people
+    ]
+    other_t = [
+        who if who is not guest else Participant(who.nick, who.key, who.y, keys.t)
+        for who in people
+    ]
+    same_nick = [
+        Participant("x" if who.nick != "ana" else "ana", who.key, who.y, who.t) for who in people
+    ]
+    small = [
+        who if who.nick != "ben" else Participant(who.nick, who.key, raw(1), who.t)
+        for who in people
+    ]
+    other_room = Room(room.name, room.conversation_id, house.key("ben"), 1, 0, b"")
+    other_psk = Room(room.name, room.conversation_id, room.creator, 1, 0, b"psk")
+    eva = Victim(house, "eva")
+    for of, listed, reason in (
+        (room, others, errors.BadRoster),
+        (room, without_ana, errors.BadRoster),  # its inviter is not there
+        (room, swapped, errors.BadRoster),
+        (room, double, errors.BadRoster),
+        (room, other_y, errors.BadRoster),
+        (room, other_t, errors.BadRoster),
+        (room, same_nick, errors.BadRoster),
+        (room, [], errors.BadRoster),
+        (room, small, errors.BadPublicKey),
+        (other_room, people, errors.BadRoster),
+        (other_psk, people, errors.OtherPsk),
+    ):
+        bad = roster_frame(of, random(32), random(16), listed, [guest], 0)
+        assert eva.offer(bad) == reason.name, reason
+    for sender, frame in held:
+        house.deliver(sender, frame)
+    house.settle()
+    house.assert_one_session("ana", "ben", "eva")
+
+
+def test_participants_take_no_roster_but_the_one_that_follows():
+    """Section 5.3: other bytes are ignored by participants."""
+    house, held, exchange, people = joining()
+    guest = [who for who in people if who.nick == "eva"][0]
+    random = Seeded("roster")
+    for failed in (0, 1):
+        bad = roster_frame(
+            house["ana"].room, exchange.secret, random(16), people, [guest], failed
+        )
+        assert Victim(house, "ben").offer(bad) == errors.OutOfPlace.name
+    for sender, frame in held:
+        house.deliver(sender, frame)
+    assert Victim(house, "ben").offer(held[0][1]) == errors.Duplicate.name
+    house.settle()
+    house.assert_one_session("ana", "ben", "eva")
+
+
+def test_a_joiner_serves_so_many_rosters_and_no_more():
+    house, held, exchange, people = joining()
+    guest = [who for who in people if who.nick == "eva"][0]
+    random = Seeded("roster")
+    room = house["ana"].room
+    for _ in range(8):
+        frame = roster_frame(room, random(32), random(16), people, [guest], 0)
+        house["eva"].receive("x", frame, house.now)
+    assert len(house["eva"]._candidates) == 8
+    house.drain()
+    one_more = roster_frame(room, random(32), random(16), people, [guest], 0)
+    house["eva"].take_frames()
+    assert Victim(house, "eva").offer(one_more) == errors.TooManyInvitations.name
+
+
+def join(house, invitation, nick, plain=None, y=None):
+    """A JOIN as the invitee itself could make it, with a plaintext of its own choice."""
+    identity = house[nick].identity
+    random = Seeded("join")
+    keys = KeyPairs(random)
+    nonce = random(24)
+    if plain is None:
+        return invitation.join(identity, nick, random)[0]
+    key = bytearray(32)
+    tdh(key, identity, keys, invitation.inviter, invitation._e, False)
+    kdf(key, key, b"join", invitation.id)
+    first = bytes((wire.head(wire.JOIN),))
+    box = bytes(seal(key, first + nonce + (y or keys.y), plain, nonce))
+    rest = nonce + (y or keys.y) + box
+    return first + mac(8, invitation._k, b"join", rest) + rest
+
+
+def test_joins_that_only_look_right():
+    house = House("ana", "ben").together("ana")
+    house.accepting = False
+    house.bring("ana", "ben")
+    invitation = house.seen["ben"][0].invitation
+    assert isinstance(invitation, Invitation)
+    ben = house.key("ben")
+    t = signing_key(Seeded("t"))[1]
+    ana = Victim(house, "ana")
+    for plain, reason in (
+        (b"", errors.Truncated),
+        (b"\x03ben" + ben + t + bytes(15), errors.Truncated),
+        (b"\x03ben" + ben + t + bytes(17), errors.TrailingBytes),
+        (b"\x00" + ben + t + bytes(16), errors.BadText),
+        (b"\x03b\nn" + ben + t + bytes(16), errors.BadText),
+        (b"\x21" + b"x" * 33 + ben + t + bytes(16), errors.Oversized),
+        (b"\x03ben" + ben + raw(1) + bytes(16), errors.BadPublicKey),
+        (b"\x03ben" + house.key("ana") + t + bytes(16), None),  # not who was invited: ignored
+    ):
+        reason = reason and reason.name
+        assert ana.offer(join(house, invitation, "ben", plain)) == reason, plain
+    good = b"\x03ben" + ben + t + bytes(16)
+    for u in SMALL_U:
+        bad = join(house, invitation, "ben", good, y=raw(u))
+        assert ana.offer(bad) == errors.BadPublicKey.name
+    house["ben"].accept(invitation, house.now)
+    house.settle()
+    house.assert_one_session("ana", "ben")
+
+
+def test_an_inviter_takes_so_many_joins_of_one_guest_and_no_more():
+    house = House("ana", "ben", "zoe").together("ana")
+    house.accepting = False
+    house.bring("ana", "ben", "zoe")
+    invitation = house.seen["ben"][0].invitation
+    random = Seeded("joins")
+    for _ in range(16):
+        house["ana"].receive("x", invitation.join(house["ben"].identity, "ben", random)[0], 0)
+    house.drain()
+    house["ana"].take_frames()
+    late = invitation.join(house["ben"].identity, "ben", random)[0]
+    assert Victim(house, "ana").offer(late) == errors.TooManyInvitations.name
+
+
+def invitation_of(house, random, name="test", creator=None):
+    mine = house["ana"].room
+    room = Room(name, mine.conversation_id, creator or mine.creator, 1, 0, b"")
+    return invite(house["ana"].identity, "ana", room, [("ben", house.key("ben"))], random)[0]
+
+
+def test_invitations_that_only_look_right():
+    house = House("ana", "ben").together("ana")
+    random = Seeded("invitation")
+    ben = Victim(house, "ben")
+    for u in SMALL_U:
+        bad = invitation_of(house, random, creator=raw(u))
+        assert ben.offer(bad) == errors.BadPublicKey.name
+    good = invitation_of(house, random)
+    for u in SMALL_U:
+        bad = good[:25] + raw(u) + good[57:]
+        assert ben.offer(bad) == errors.BadPublicKey.name
+    assert ben.offer(good[:57] + b"\0" + good[58:]) == errors.WrongLength.name
+    assert ben.offer(good[:57] + b"\2" + good[58:]) in (errors.WrongLength.name, None)
+    assert ben.offer(good[:57] + b"\0") == errors.WrongLength.name
+    assert ben.offer(good[:57] + b"\1") == errors.WrongLength.name
