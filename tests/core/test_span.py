@@ -92,6 +92,25 @@ def test_two_texts_after_the_last_share_keep_their_order():
         assert house.texts(nick) == [("ben", "one"), ("ben", "two")]
 
 
+def test_a_lost_text_and_one_outside_the_span_keep_their_order():
+    house = House(*THREE).together(*THREE)
+    held_back(house, "ben", "one")  # the carrier loses it
+    two = held_back(house, "ben", "two")
+    done = []
+
+    def hook(sender, out):
+        if out[0] & 15 == wire.CONFIRM and not done:
+            done.append(sender)
+            return (two, out)
+        return (out,)
+
+    house.hook = hook
+    house["ana"].rekey(house.now)
+    house.settle()
+    for nick in THREE:
+        assert house.texts(nick) == [("ben", "one"), ("ben", "two")]
+
+
 def test_a_text_that_the_switch_overtook_is_said_again():
     """It never came back: the old session is gone when the carrier brings it."""
     house = House(*THREE).together(*THREE)
@@ -116,8 +135,10 @@ def test_a_text_while_the_exchange_runs_waits_for_its_end():
         return (out,)
 
     house.hook = hook
+    at = len(house.frames)
     house["ana"].rekey(house.now)
     house.settle()
+    assert house.kinds(at).count(wire.MESSAGE) == 2  # PROPOSE, and the text once
     for nick in THREE:
         assert house.texts(nick) == [("ben", "patience")]
     assert house["ben"].transcript[0] == 1  # said in the new session only
@@ -308,7 +329,7 @@ def test_whoever_seals_another_closing_than_an_ack_closes_nothing():
     assert ana.open_closing(text, index) is None
     assert (bytes(ana._chains), list(ana._counters)) == before
     ack = session.seal(wire.ACK, b"")
-    assert ana.open_closing(ack, (index + 1) % 3) is None
+    assert ana.open_closing(ack, 3 - index - ana.me) is None  # in the CONFIRM of the third
     assert ana.open_closing(b"", index) is None
     assert ana.open_closing(ack + b"\0", index) is None
     assert ana.open_closing(ack, index).kind == wire.ACK

@@ -239,6 +239,35 @@ def test_an_acknowledgement_of_the_future_is_inconsistent():
     assert [e.nick for e in house.of("ana", events.Inconsistent)] == ["ben"]
 
 
+def test_an_acknowledgement_one_ring_ahead_is_inconsistent():
+    """The right hash under a number 64 too high lies in the same place of the ring."""
+    house = House("ana", "ben").together("ana", "ben")
+    house.say("ana", "hello")
+    session = house["ben"].session
+    session.count += 64
+    frame = session.seal(wire.ACK, b"")
+    session.count -= 64
+    house["ana"].receive("ben", frame, house.now)
+    house.drain()
+    assert [e.nick for e in house.of("ana", events.Inconsistent)] == ["ben"]
+    assert confirmed(house, "ana") == []
+
+
+def test_who_was_inconsistent_confirms_nothing_more_in_this_session():
+    house = House("ana", "ben").together("ana", "ben")
+    house.say("ana", "hello")
+    session = house["ben"].session
+    h = session.h
+    session.h = bytes(32)
+    house["ana"].receive("ben", session.seal(wire.ACK, b""), house.now)
+    session.count, session.h = house["ana"].session.count, house["ana"].session.h
+    assert session.h != h
+    house["ana"].receive("ben", session.seal(wire.ACK, b""), house.now)
+    house.drain()
+    assert len(house.of("ana", events.Inconsistent)) == 1
+    assert confirmed(house, "ana") == []
+
+
 def test_a_transcript_covers_every_message_and_its_place():
     house = House("ana", "ben").together("ana", "ben")
     seen = [house["ana"].transcript]
