@@ -79,12 +79,15 @@ class Rounds:
 
     def _ask_to_join(self, invitation, now):
         """Several members may invite one person: its JOINs to one room carry one y and one ticket,
-        so that whichever admission comes last fits. Once its CONFIRM is out that y is spent."""
+        so that whichever admission comes last fits. Once its CONFIRM is out the switch is near and
+        there is nothing more to ask for."""
         keys = ticket = None
         inviters = [invitation.inviter]
         if self._joining:
             before = self._joining[0].room
-            if before.conversation_id == invitation.room.conversation_id and not self._confirmed():
+            if before.conversation_id == invitation.room.conversation_id:
+                if self._confirmed():
+                    return
                 _, keys, ticket, others = self._joining
                 inviters += [key for key in others if key != invitation.inviter]
             else:
