@@ -1,4 +1,4 @@
-"""ROSTERs, JOINs and INVITATIONs whose seal holds and whose content is wrong, as a member or a guest
+"""ROSTERs, JOINs and INVITATIONs whose seal holds and whose content is wrong, as members or guests
 could make them (PROTOCOL.md 5.1-5.3): refused under their own name, and nothing moves."""
 
 from house import House, Seeded

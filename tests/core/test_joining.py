@@ -367,6 +367,26 @@ def test_two_members_invite_the_same_person():
         assert len(house.frames) == at
 
 
+def test_a_second_invitation_on_the_threshold_disturbs_nothing():
+    """The guest's CONFIRM is out when it comes: starting over would leave the exchange hanging."""
+    house = House("ana", "ben", "eva").together("ana", "ben")
+    house.invite("ben", "eva")
+    held = house["ben"].take_frames()
+    done = []
+
+    def hook(sender, frame):
+        if (sender, frame[0] & 15) == ("eva", wire.CONFIRM) and not done:
+            done.append(frame)
+            return tuple(held) + (frame,)
+        return (frame,)
+
+    house.hook = hook
+    house.bring("ana", "eva")
+    house.wait(10000)
+    assert done and len(house.of("eva", events.Invited)) == 2
+    house.assert_one_session("ana", "ben", "eva")
+
+
 def test_an_answer_to_another_room_has_keys_of_its_own():
     house = House("ana", "ben", "eva").together("ana")
     house.found("ben")
