@@ -50,6 +50,8 @@ class OpenInvite:
     def wipe(self):
         wipe(self.x)
         wipe(self.k)
+        if self.guest:
+            wipe(self.guest.ticket)
 
     def receive_join(self, frame, identity):
         """The Guest of a JOIN that this invitation's invitee made; Stranger when it is not his."""

@@ -375,8 +375,12 @@ class Rounds(Joiner):
             if candidate is not attempt:
                 candidate.exchange.abandon()
         self._candidates = []
+        if self._joining:
+            wipe(self._joining[2])
         self._joining = None
         self._attempt = None
+        for guest in self._membership.guests if old else ():
+            wipe(guest.ticket)
         self._proposed = False
         self._leave_posted = False
         self._due_at = self._guests_at = self._rekey_at = None

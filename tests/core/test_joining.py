@@ -407,6 +407,26 @@ def test_an_answer_to_another_room_has_keys_of_its_own():
     house.assert_one_session("ben", "eva")
 
 
+def test_what_joining_needed_is_wiped_when_it_is_done():
+    house = House("ana", "ben", "eva").together("ana", "eva")
+    secrets = []
+
+    def hook(sender, frame):
+        kind = frame[0] & 15
+        if kind == wire.ROSTER:
+            one = house["ana"]._invites[0]
+            _, keys, ticket, _ = house["ben"]._joining
+            secrets.extend([one.x, one.k, one.guest.ticket, keys.x, keys.t_secret, ticket])
+        return (frame,)
+
+    house.hook = hook
+    house.bring("ana", "ben")
+    house.assert_one_session("ana", "ben", "eva")
+    assert len(secrets) == 6
+    for secret in secrets:
+        assert secret == bytes(len(secret))
+
+
 def test_a_member_accepts_no_other_invitation():
     house = House("ana", "ben").together("ana", "ben")
     invitation = house.of("ben", events.Invited)[0].invitation
