@@ -4,51 +4,72 @@ the switch of whichever exchange takes it in (PROTOCOL.md 5.2, 5.3).
 
 from . import errors, wire
 from .exchange import Exchange
-from .primitives import wipe
-from .roster import find, open_roster
+from .primitives import KeyPairs, wipe
+from .roster import find, open_roster, roster_key, roster_secret
 
 _MOST_CANDIDATES = 8
-_MOST_INVITERS = 8
+_MOST_ASKED = 8
+_MOST_SERVED = 32  # ROSTERs for one y: each costs 3 (n - 1) X25519
 
 
 class Attempt:
     """One exchange under way. `roster`: the ROSTER frame that must come first, or None."""
 
-    def __init__(self, exchange, roster, mine, now, room=None, failed=0):
+    def __init__(self, exchange, roster, mine, now, failed=0):
         self.exchange = exchange
         self.roster = roster
         self.started = roster is None  # SHAREs count only after ROSTER
         self.roster_at = None if roster is None else now
         self.mine = mine
         self.since = now
-        self.room = room
         self.failed = failed
+        self.invitation = None  # by which I join
+
+    def is_vouched_for(self):
+        """Whether my inviter's SHARE holds a valid `auth` to me."""
+        exchange = self.exchange
+        return exchange.has_auth(find(exchange.people, self.invitation.inviter))
+
+
+class Joining:
+    """That I asked to join a room. Several members may have invited me: my JOINs carry one y,
+    so that whichever admission counts fits, and a ticket each."""
+
+    def __init__(self, keys):
+        self.keys = keys
+        self.asked = []  # (Invitation, ticket), the latest first
+        self.served = 0
+
+    @property
+    def conversation_id(self):
+        return self.asked[0][0].room.conversation_id
+
+    def forget_tickets(self):
+        for _, ticket in self.asked:
+            wipe(ticket)
 
 
 class Joiner:
     def _start_joining(self):
         self._candidates = []  # the exchanges of a joiner
-        self._joining = None  # (Invitation, KeyPairs, ticket, keys of all who invited)
+        self._joining = None
 
     def _ask_to_join(self, invitation, now):
-        """Several members may invite one person: its JOINs to one room carry one y and one ticket,
-        so that whichever admission comes last fits. Once its CONFIRM is out the switch is near and
-        there is nothing more to ask for."""
-        keys = ticket = None
-        inviters = [invitation.inviter]
-        if self._joining:
-            before = self._joining[0].room
-            if before.conversation_id == invitation.room.conversation_id:
-                if self._confirmed():
-                    return
-                _, keys, ticket, others = self._joining
-                inviters += [key for key in others if key != invitation.inviter]
-            else:
-                self._forget_joining()
-        frame, keys, ticket = invitation.join(
-            self.identity, self.nick, self._random, keys, ticket
+        """Once a CONFIRM of mine is out the switch is near: there is nothing more to ask for."""
+        joining = self._joining
+        if joining:
+            same = joining.conversation_id == invitation.room.conversation_id
+            if same and self._confirmed():
+                return
+            if not same:
+                self._give_up_joining()
+                joining = None
+        joining = joining or Joining(KeyPairs(self._random))
+        frame, ticket = invitation.join(
+            self.identity, self.nick, self._random, joining.keys
         )
-        self._joining = (invitation, keys, ticket, inviters[:_MOST_INVITERS])
+        joining.asked = [(invitation, ticket)] + joining.asked[: _MOST_ASKED - 1]
+        self._joining = joining
         self._outbox.post(frame, now)
 
     def _confirmed(self):
@@ -58,36 +79,79 @@ class Joiner:
                 return True
         return False
 
+    def _give_up_joining(self):
+        """LocalError when others count on me already: they would be in a session with nobody."""
+        if self._confirmed():
+            raise errors.LocalError("about to be in a conversation; leave it first")
+        if self._joining:
+            self._forget_joining()
+
     def _forget_joining(self):
-        self._joining[1].wipe()
-        wipe(self._joining[2])
+        self._joining.keys.wipe()
+        self._joining.forget_tickets()
         for candidate in self._candidates:
             candidate.exchange.abandon()
         self._candidates = []
         self._joining = None
         self._outbox.forget((wire.JOIN, wire.SHARE, wire.CONFIRM))
 
+    def _roster_secret(self, frame):
+        """(a fresh copy of E, the Invitation it belongs to) or Stranger. What is known of an
+        earlier ROSTER with this e'B is used again: a replayed one costs no X25519."""
+        public = roster_key(frame)
+        for candidate in self._candidates:
+            if roster_key(candidate.roster) == public:
+                return bytearray(candidate.exchange.secret), candidate.invitation
+        joining = self._joining
+        for invitation, ticket in joining.asked:
+            secret = roster_secret(frame, ticket, joining.keys)
+            if secret:
+                return secret, invitation
+        raise errors.Stranger()
+
     def _receive_roster_as_joiner(self, frame, now):
-        invitation, keys, ticket, inviters = self._joining
+        joining = self._joining
         if self._confirmed():
             raise errors.OutOfPlace()
-        if len(self._candidates) >= _MOST_CANDIDATES:
-            raise errors.TooManyInvitations()
-        for candidate in self._candidates:
-            if candidate.roster == frame:
-                raise errors.Duplicate()
+        if joining.served >= _MOST_SERVED:
+            raise errors.TooManyRosters()
         try:
-            roster = open_roster(
-                frame, invitation.room, ticket, keys, inviters, self.identity.public
-            )
+            secret, invitation = self._roster_secret(frame)
         except errors.Stranger:
             return  # for somebody else
-        me = find(roster.people, self.identity.public)
+        me = self.identity.public
+        try:
+            roster = open_roster(
+                frame, secret, invitation.room, joining.keys, invitation.inviter, me
+            )
+            sid = invitation.room.sid(roster.nonce, roster.people)
+            for candidate in self._candidates:
+                if candidate.exchange.sid == sid:
+                    raise errors.Duplicate()  # one sid, one SHARE
+            self._make_room()
+        except errors.FrameError:
+            wipe(secret)
+            raise
         exchange = Exchange(
-            invitation.room, roster.secret, roster.nonce, roster.people, me, keys, self.identity
+            invitation.room, secret, roster.nonce, roster.people,
+            find(roster.people, me), joining.keys, self.identity,
         )
-        attempt = Attempt(exchange, frame, False, now, invitation.room, roster.failed)
+        share = exchange.share(self._random)
+        attempt = Attempt(exchange, frame, False, now, roster.failed)
         attempt.started = True
+        attempt.invitation = invitation
         self._candidates.append(attempt)
+        joining.served += 1
         self._outbox.forget((wire.JOIN,))
-        self._outbox.post(exchange.share(self._random), now)
+        self._outbox.post(share, now)
+
+    def _make_room(self):
+        """Of too many exchanges those go first that my inviter has not vouched for (5.3)."""
+        if len(self._candidates) < _MOST_CANDIDATES:
+            return
+        for candidate in self._candidates:
+            if not candidate.is_vouched_for():
+                self._candidates.remove(candidate)
+                candidate.exchange.abandon(keep_keys=True)
+                return
+        raise errors.TooManyRosters()

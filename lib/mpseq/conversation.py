@@ -7,17 +7,19 @@ here and in `rounds`; the rules of who is in stand in `membership`.
 """
 
 from . import errors, events, wire
-from .invitation import invite, open_invitation
+from .invitation import check_invitation, invite, open_invitation
 from .membership import ANY, MAX_INVITED, encode_invite
 from .outbox import Outbox
-from .primitives import SUITE_XCHACHA20_POLY1305, check_suite, check_x25519_key
+from .primitives import SUITE_XCHACHA20_POLY1305, H, check_suite, check_x25519_key
 from .roster import Room, find
 from .rounds import Rounds
 from .talk import Talk
 
+_MIN_PSK = 16
 _OPENINGS = 8  # invitations opened in a burst; then one in two seconds
 _OPENING_REFILL = 2000
 _OPENED = 16  # invitations remembered: a second copy is a duplicate
+_UNOPENED = 8192  # bytes of invitations that wait until I may open them
 
 
 class Settings:
@@ -35,12 +37,15 @@ class Settings:
 
 class Conversation(Talk, Rounds):
     """`identity`: an Identity; `nick`: 1-32 bytes of UTF-8; `random(n)` returns n random bytes;
-    `psk`: a pre-shared key (bytes) that all members must have, or nothing."""
+    `psk`: a pre-shared key that all members must have, at least 16 bytes that nobody can guess
+    (its check value lets a guest try guesses), or nothing."""
 
     def __init__(self, identity, nick, random, psk=b"", settings=None):
         wire.text_bytes(nick, wire.MAX_NICK)
         self.identity = identity
         self.nick = nick
+        if 0 < len(psk) < _MIN_PSK:
+            raise errors.LocalError("a pre-shared key has at least %d random bytes" % _MIN_PSK)
         self.settings = settings or Settings()
         self.room = None
         self.session = None
@@ -52,7 +57,8 @@ class Conversation(Talk, Rounds):
         self._wake = None
         self._openings = _OPENINGS
         self._opened_at = 0
-        self._opened = []  # e of each, the latest last
+        self._opened = []  # 8 bytes of the hash of each that was for me, the latest last
+        self._unopened = []  # INVITATION frames that wait
         self._start_talk()
         self._start_rounds()
 
@@ -101,8 +107,7 @@ class Conversation(Talk, Rounds):
             raise errors.LocalError("already in a conversation")
         _check_kind(suite, policy)
         wire.text_bytes(name, wire.MAX_NAME)
-        if self._joining:
-            self._forget_joining()
+        self._give_up_joining()
         room = Room(name, self._random(16), self.identity.public, suite, policy, self._psk)
         self.room = room
         self._found(now)
@@ -124,7 +129,7 @@ class Conversation(Talk, Rounds):
                 raise errors.LocalError("the key of %s is not a valid key" % nick) from None
             if find(self.session.members, key) >= 0 or key in keys:
                 raise errors.LocalError("%s is here already" % nick)
-            if nick in nicks or self._membership.nick_is_taken(nick, key):
+            if nick in nicks or self._membership.nick_is_promised(nick, key):
                 raise errors.LocalError("the nick %s is taken" % nick)
             nicks.append(nick)
             keys.append(key)
@@ -133,7 +138,8 @@ class Conversation(Talk, Rounds):
             if one.key in keys:
                 one.wipe()
         self._invites = [one for one in self._invites if one.key not in keys]
-        frame, opened = invite(self.identity, self.nick, self.room, invitees, self._random)
+        me = self._member(self.session.me)
+        frame, opened = invite(self.identity, me.nick, self.room, invitees, self._random)
         self._post_message(wire.INVITE, encode_invite(opened[0].id, invitees), now)
         self._outbox.post(frame, now)
         self._invites.extend(opened)
@@ -193,9 +199,8 @@ class Conversation(Talk, Rounds):
             self._outbox.echoed(frame)
             self._receive(frame, now)
         except errors.FrameError as error:
-            name = error.name
-            self.refused[name] = self.refused.get(name, 0) + 1
-            self._events.append(events.Refused(label, name))
+            self._count(error)
+            self._events.append(events.Refused(label, error.name))
         self._act(now)
 
     def _receive(self, frame, now):
@@ -214,27 +219,50 @@ class Conversation(Talk, Rounds):
         # ABORT and REVEAL: section 7
 
     def _receive_invitation(self, frame, now):
+        """Opening one costs an X25519, whoever it is for: eight at once, then one in two seconds;
+        some wait for their turn."""
         if self.session:
             return  # an invitee already inside ignores it (5.1)
-        if frame[25:57] in self._opened:
+        check_invitation(frame)
+        if _short_hash(frame) in self._opened or frame in self._unopened:
             raise errors.Duplicate()
+        if self._may_open(now):
+            self._open(frame)
+            return
+        self._unopened.append(frame)
+        while sum([len(one) for one in self._unopened]) > _UNOPENED:
+            self._unopened.pop(0)
+        raise errors.TooManyInvitations()
+
+    def _may_open(self, now):
         refill = (now - self._opened_at) // _OPENING_REFILL
-        if self._openings + refill >= _OPENINGS:
-            self._openings = _OPENINGS
-            self._opened_at = now
-        elif self._openings == 0 and refill == 0:
-            raise errors.TooManyInvitations()
-        else:
-            self._openings += refill
-            self._opened_at += refill * _OPENING_REFILL
+        self._opened_at += refill * _OPENING_REFILL
+        self._openings = min(_OPENINGS, self._openings + refill)
+        if self._openings == 0:
+            return False
         self._openings -= 1
+        return True
+
+    def _open(self, frame):
         try:
             invitation = open_invitation(frame, self.identity, self._psk)
         except errors.Stranger:
             return  # for somebody else
-        self._opened.append(frame[25:57])
+        self._opened.append(_short_hash(frame))
         del self._opened[:-_OPENED]
         self._events.append(events.Invited(invitation))
+
+    def _act_invitations(self, now):
+        while self._unopened and self._may_open(now):
+            try:
+                self._open(self._unopened.pop(0))
+            except errors.FrameError as error:
+                self._count(error)
+        if self._unopened:
+            self._wake_at(self._opened_at + _OPENING_REFILL)
+
+    def _count(self, error):
+        self.refused[error.name] = self.refused.get(error.name, 0) + 1
 
     # --- helpers
 
@@ -273,6 +301,7 @@ class Conversation(Talk, Rounds):
             one.wipe()
         self.room = None
         self.session = None
+        self._tell_unsent(self._outbox.texts)
         self._outbox.clear()
         self._start_talk()
         self._start_rounds()
@@ -282,7 +311,10 @@ class Conversation(Talk, Rounds):
         """Does what is due at `now` and sets when to look again."""
         self._wake = None
         if self.session:
+            self._unopened = []
             self._act_rounds(now)
+        else:
+            self._act_invitations(now)
         if self.session:
             self._act_talk(now)
         self._wake_at(self._outbox.repost(now))
@@ -290,6 +322,10 @@ class Conversation(Talk, Rounds):
     def _wake_at(self, when):
         if when is not None and (self._wake is None or when < self._wake):
             self._wake = when
+
+
+def _short_hash(frame):
+    return H(b"frame", frame)[:8]
 
 
 def _check_kind(suite, policy):

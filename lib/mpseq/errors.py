@@ -110,5 +110,9 @@ class OtherPsk(FrameError):
     name = "pre-shared key differs"
 
 
+class TooManyRosters(FrameError):
+    name = "too many rosters for one JOIN"
+
+
 class TooManyInvitations(FrameError):
     name = "too many invitations in a short time"

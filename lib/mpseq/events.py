@@ -14,6 +14,9 @@ except ImportError:
 Invited = namedtuple("Invited", ("invitation",))
 # Somebody invited by me posted a JOIN that holds.
 GuestReady = namedtuple("GuestReady", ("nick", "key"))
+# My invitation was not right when its turn came (the room was full of invitations, or that person
+# had come in meanwhile): it stands no more.
+NotInvited = namedtuple("NotInvited", ("nick", "key"))
 # A session starts: for everyone at the same frame. `members`: list of Member; `code`: Code, or
 # None when alone; `joined`, `left`: lists of Member; `failed`: exchanges that failed before it.
 SessionStarted = namedtuple(

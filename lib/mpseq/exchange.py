@@ -57,7 +57,7 @@ class Exchange:
         self._commits = bytearray(KEY * n)
         self.statements = bytearray(KEY * n)
         self._pair = bytearray(KEY * n)
-        self._have_share = bytearray(n)
+        self._have_share = bytearray(n)  # 1: the slot is filled; 2: and its auth to me is valid
         self.opened = [None] * n  # (y_next, t_next)
         # Derived from S, which itself is wiped at once.
         self._confirm_key = None
@@ -75,6 +75,10 @@ class Exchange:
 
     def _auth(self, key, i, j, statement):
         return mac(_AUTH, key, b"auth", self.sid, bytes((i, j)), statement)
+
+    def _commitment(self, i, y, t):
+        """Bound to its author: a copied one cannot be opened by another member."""
+        return H(b"next", self.sid, bytes((i,)), y, t)
 
     def _edge(self, k, out):
         """d_k of the ring, for an edge that I am part of: KDF(K_{k,k+1}, "gke", sid, k)."""
@@ -104,7 +108,7 @@ class Exchange:
         for at in range(KEY):
             z[at] ^= before[at]
         wipe(before)
-        commit = H(b"next", self.next_keys.y, self.next_keys.t)
+        commit = self._commitment(me, self.next_keys.y, self.next_keys.t)
         signature = sign(
             self.keys.t_secret, H(b"share", self.sid, bytes((me,)), z, commit)
         )
@@ -157,15 +161,16 @@ class Exchange:
         self._slot(self._commits, index)[:] = commit
         self._slot(self.statements, index)[:] = s
         self._slot(self._hashes, index)[:] = H(b"frame", frame)
-        self._have_share[index] = 1
+        self._have_share[index] = 1 if failure else 2
         self.failure = self.failure or failure
         self.shares_left -= 1
         if self.shares_left == 0:
             self._finish()
         return index
 
-    def has_share(self, index):
-        return bool(self._have_share[index])
+    def has_auth(self, index):
+        """Whether the SHARE of this participant is in and holds a valid `auth` to me."""
+        return self._have_share[index] == 2
 
     def _finish(self):
         """All SHAREs are in: check the ring, compute S, derive from it, wipe it (5.5)."""
@@ -247,7 +252,7 @@ class Exchange:
         who = bytes((index,))
         if index != self.me:
             verify(signature, self.people[index].t, H(b"confirm", self.sid, who, y, t))
-            if not equal(H(b"next", y, t), self._slot(self._commits, index)):
+            if not equal(self._commitment(index, y, t), self._slot(self._commits, index)):
                 raise errors.BadCommitment()
             check_x25519_key(y)
             check_eddsa_key(t)
@@ -261,16 +266,18 @@ class Exchange:
     def complete(self):
         return self.confirms_left == 0
 
-    def wipe(self):
+    def wipe(self, keep_keys=False):
         """At the switch: x, K, E and what only the exchange needed."""
-        self.keys.wipe()
-        for secret in (self._pair, self.secret, self._confirm_key):
+        if not keep_keys:
+            self.keys.wipe()
+        for secret in (self._pair, self._z, self.secret, self._confirm_key):
             if secret is not None:
                 wipe(secret)
 
-    def abandon(self):
-        """Wipes everything: this exchange leads nowhere for me."""
-        self.wipe()
+    def abandon(self, keep_keys=False):
+        """Wipes everything: this exchange leads nowhere for me. `keep_keys`: my (x, t) serve
+        another one."""
+        self.wipe(keep_keys)
         if self.next_keys:
             self.next_keys.wipe()
             wipe(self.statement[0])

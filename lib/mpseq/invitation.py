@@ -9,7 +9,6 @@ from . import errors, wire
 from .primitives import (
     KEY,
     TAG,
-    KeyPairs,
     check_eddsa_key,
     check_x25519_key,
     dh,
@@ -30,6 +29,7 @@ _HEAD = 1 + _NONCE + KEY + 1
 _OUTER = KEY + TAG
 _JOIN_HEAD = 1 + 8
 _MOST_JOINS = 16
+MOST_JOIN_BYTES = _JOIN_HEAD + _NONCE + KEY + 1 + wire.MAX_NICK + 2 * KEY + 16 + TAG
 
 
 class OpenInvite:
@@ -52,6 +52,8 @@ class OpenInvite:
         wipe(self.k)
         if self.guest:
             wipe(self.guest.ticket)
+        if self.guest:
+            wipe(self.guest.ticket)
 
     def receive_join(self, frame, identity):
         """The Guest of a JOIN that this invitation's invitee made; Stranger when it is not his."""
@@ -66,6 +68,7 @@ class OpenInvite:
             raise errors.Duplicate()
         if len(self._seen) >= _MOST_JOINS:
             raise errors.TooManyInvitations()
+        self._seen.append(y[:8])  # good or not: the invitee pays for what it makes us compute
         check_x25519_key(y)
         key = bytearray(KEY)
         plain = None
@@ -81,7 +84,6 @@ class OpenInvite:
                 wipe(plain)
         if guest.key != self.key:
             raise errors.Stranger()
-        self._seen.append(y[:8])
         self.guest = guest
         return guest
 
@@ -156,11 +158,9 @@ class Invitation:
     def name(self):
         return self.room.name
 
-    def join(self, identity, nick, random, keys=None, ticket=None):
-        """Makes a JOIN: (frame, KeyPairs, ticket), with fresh keys and ticket unless these are
-        given. 162 + nick bytes."""
-        keys = keys or KeyPairs(random)
-        ticket = ticket or bytearray(random(16))
+    def join(self, identity, nick, random, keys):
+        """Makes a JOIN with these KeyPairs: (frame of 162 + nick bytes, ticket of 16)."""
+        ticket = bytearray(random(16))
         nonce = random(_NONCE)
         plain = bytearray(
             b"".join((wire.text_bytes(nick, wire.MAX_NICK), identity.public, keys.t, ticket))
@@ -175,20 +175,27 @@ class Invitation:
             wipe(key)
             wipe(plain)
         rest = b"".join((nonce, keys.y, sealed))
-        return first + mac(8, self._k, b"join", rest) + rest, keys, ticket
+        return first + mac(8, self._k, b"join", rest) + rest, ticket
+
+
+def check_invitation(frame):
+    """The form of an INVITATION, before anything costly; returns its e (32 bytes)."""
+    reader = wire.Reader(frame, 1 + _NONCE)
+    e = check_x25519_key(reader.take(KEY))
+    count = reader.byte()
+    slots = len(frame) - reader.at
+    if count == 0 or slots % count or slots // count < _OUTER + TAG:
+        raise errors.WrongLength()
+    return e
 
 
 def open_invitation(frame, identity, psk):
     """The Invitation in a frame with a slot for `identity`, else Stranger. One or two X25519."""
-    reader = wire.Reader(frame, 1)
-    nonce = reader.take(_NONCE)
-    e = check_x25519_key(reader.take(KEY))
-    count = reader.byte()
+    e = check_invitation(frame)
     head = bytes(memoryview(frame)[:_HEAD])
-    slots = reader.rest()
-    if count == 0 or len(slots) % count or len(slots) // count < _OUTER + TAG:
-        raise errors.WrongLength()
-    size = len(slots) // count
+    nonce = head[1 : 1 + _NONCE]
+    slots = memoryview(frame)[_HEAD:]
+    size = len(slots) // head[-1]
     outer = bytearray(KEY)
     inner = bytearray(KEY)
     try:

@@ -105,7 +105,8 @@ class Membership:
         self.left.append(index)
 
     def take_invite(self, author, body):
-        """INVITE: nick and key of people to come; nicks are unique in the conversation."""
+        """INVITE: nick and key of people to come. The nick is what they are told under; which one
+        they get is settled when they are admitted."""
         reader = wire.Reader(body)
         invitation_id = reader.take(8)
         listed = []
@@ -121,24 +122,29 @@ class Membership:
         for key, nick, _, _ in listed:
             if nick in nicks or key in keys or find(self.members, key) >= 0:
                 raise errors.OutOfPlace()
-            if self.nick_is_taken(nick, key):
-                raise errors.OutOfPlace()
             nicks.append(nick)
             keys.append(key)
         self.invited = kept + listed
         return listed
 
     def nick_is_taken(self, nick, key):
-        """Whether a member, or an invitee other than `key`, has this nick."""
+        """Whether a member, or a guest other than `key`, has this nick."""
         if by_nick(self.members, nick):
             return True
-        for one in self.invited:
-            if one[1] == nick and one[0] != key:
-                return True
         for guest in self.guests:
             if guest.nick == nick and guest.key != key:
                 return True
         return False
+
+    def nick_is_promised(self, nick, key):
+        """The same, invitees included: not a rule of the protocol, but it spares confusion."""
+        for one in self.invited:
+            if one[1] == nick and one[0] != key:
+                return True
+        return self.nick_is_taken(nick, key)
+
+    def is_guest(self, key):
+        return find(self.guests, key) >= 0
 
     def is_invited(self, key, author):
         """Whether an INVITE of this author for this key stands."""
@@ -152,27 +158,34 @@ class Membership:
         return len([one for one in self.invited if one[3] != author or one[0] not in keys])
 
     def _checked_guests(self, author, guests):
-        """Guests as the group takes them: invited by this author, with a nick that is free."""
+        """Guests as the group takes them: invited by this author, nobody twice, and with a nick
+        that is free."""
         inviter = self.members[author].key
+        keys = []
         for guest in guests:
-            if not self.is_invited(guest.key, author):
+            if not self.is_invited(guest.key, author) or guest.key in keys:
                 raise errors.OutOfPlace()
+            keys.append(guest.key)
             if self.nick_is_taken(guest.nick, guest.key):
                 raise errors.OutOfPlace()
             guest.inviter = inviter
         return guests
 
     def take_admit(self, author, body):
-        """ADMIT: a later one by the same inviter replaces the earlier. Whoever stands here can be
-        admitted, so that a PROPOSE that admits them is right."""
+        """ADMIT: guests that wait for an exchange from here on."""
         reader = wire.Reader(body)
         guests = [read_guest(reader) for _ in range(reader.byte())]
         reader.end()
         if not guests or len(self.members) == 1:  # one who is alone lets its PROPOSE carry them
             raise errors.OutOfPlace()
+        self.guests = self.with_guests(author, guests)
+
+    def with_guests(self, author, guests):
+        """The guests after an ADMIT of these; OutOfPlace if it is not right, so that a PROPOSE
+        that admits whoever waits here always is."""
         merged = _merged(self.guests, self._checked_guests(author, guests))
         self._together(merged, (), None)
-        self.guests = merged
+        return merged
 
     def rekey_is_wrong(self, author, last_rekey):
         """Two re-keys in a row are never by the same member, unless it is alone (5.3)."""
@@ -224,5 +237,12 @@ def _invited_by(one, author, listed):
 
 
 def _merged(guests, newer):
-    keys = [guest.key for guest in newer]
-    return [guest for guest in guests if guest.key not in keys] + list(newer)
+    """A later admission by the same inviter replaces the earlier; another inviter's does not."""
+    out = list(guests)
+    for guest in newer:
+        at = find(out, guest.key)
+        if at < 0:
+            out.append(guest)
+        elif out[at].inviter == guest.inviter:
+            out[at] = guest
+    return out

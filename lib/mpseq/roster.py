@@ -7,6 +7,7 @@ from .primitives import (
     check_eddsa_key,
     check_x25519_key,
     dh,
+    equal,
     kdf,
     mac,
     mc,
@@ -75,19 +76,19 @@ def by_nick(people, nick):
 
 
 def check_order(people):
-    """A roster ascends by A and has no nick, y or t twice: raises BadRoster."""
+    """A roster ascends by A and has no nick twice: raises BadRoster.
+
+    Two members in league may have one y or t: each K_ij and each signature covers its A or index.
+    """
     if not 1 <= len(people) <= wire.MAX_PARTICIPANTS:
         raise errors.BadRoster()
-    seen = set()
+    nicks = set()
     last = b""
     for who in people:
-        if not last < who.key:
+        if not last < who.key or who.nick in nicks:
             raise errors.BadRoster()
         last = who.key
-        for one in (who.nick.encode(), who.y, who.t):
-            if one in seen:
-                raise errors.BadRoster()
-            seen.add(one)
+        nicks.add(who.nick)
 
 
 class Room:
@@ -140,40 +141,55 @@ def roster_frame(room, secret, nonce, people, joiners, failed):
 
 
 class Roster:
-    """What a joiner read in a ROSTER: E as a bytearray, N, the people and their order."""
+    """What a joiner read in a ROSTER: N, the people in their order, exchanges that failed."""
 
-    def __init__(self, secret, nonce, people, failed):
-        self.secret = secret
+    def __init__(self, nonce, people, failed):
         self.nonce = nonce
         self.people = people
         self.failed = failed
 
 
-def open_roster(frame, room, ticket, keys, inviters, my_key):
-    """For a joiner with `keys` and `ticket`; `my_key` must be in the roster, and an inviter.
-
-    Raises Stranger when no slot of the frame is for this ticket, BadRoster or OtherPsk otherwise.
-    """
+def _parts(frame):
+    """(e'B, slots, everything before the sealed part, the sealed part)"""
     reader = wire.Reader(frame, 1)
     public = reader.take(KEY)
-    mine = mac(4, ticket, public)
-    count = reader.byte()
-    slots = reader.view(count * _WRAPPED)
+    slots = reader.view(reader.byte() * _WRAPPED)
     opening = bytes(memoryview(frame)[: reader.at])
-    sealed = reader.rest()
-    secret = None
+    return public, slots, opening, reader.rest()
+
+
+def roster_key(frame):
+    """e'B of a ROSTER: 32 bytes that stand for its E."""
+    return wire.Reader(frame, 1).take(KEY)
+
+
+def roster_secret(frame, ticket, keys):
+    """E as it is wrapped for one who joins with `keys` and `ticket`; None when no slot is for it.
+
+    One X25519 a slot whose MAC fits, and one to see that E belongs to the frame's e'B.
+    """
+    public, slots, _, _ = _parts(frame)
+    mine = mac(4, ticket, public)
     for at in range(0, len(slots), _WRAPPED):
-        if bytes(slots[at : at + 4]) == mine:
+        if equal(slots[at : at + 4], mine):
             secret = _unwrap(public, keys, ticket, slots[at + 4 : at + _WRAPPED])
-            break
-    if secret is None:
-        raise errors.Stranger()
-    try:
-        plain = unseal_once(secret, b"roster", (), opening, sealed)
-        return _read_roster(plain, room, secret, keys, inviters, my_key)
-    except errors.FrameError:
-        wipe(secret)
-        raise
+            wrap = bytearray(32)
+            kdf(wrap, secret, b"wrap")
+            fits = bytes(mc.x25519_public_key(wrap)) == public
+            wipe(wrap)
+            if not fits:
+                wipe(secret)
+                raise errors.BadRoster()
+            return secret
+    return None
+
+
+def open_roster(frame, secret, room, keys, inviter, my_key):
+    """The Roster in a frame whose E is known. `my_key` and `inviter` must be in it; raises
+    BadSeal, BadRoster or OtherPsk."""
+    _, _, opening, sealed = _parts(frame)
+    plain = unseal_once(secret, b"roster", (), opening, sealed)
+    return _read_roster(plain, room, keys, inviter, my_key)
 
 
 def _unwrap(public, keys, ticket, sealed):
@@ -185,7 +201,7 @@ def _unwrap(public, keys, ticket, sealed):
         wipe(shared)
 
 
-def _read_roster(plain, room, secret, keys, inviters, my_key):
+def _read_roster(plain, room, keys, inviter, my_key):
     reader = wire.Reader(plain)
     nonce = reader.take(16)
     creator = reader.take(KEY)
@@ -195,10 +211,10 @@ def _read_roster(plain, room, secret, keys, inviters, my_key):
     reader.end()
     check_order(people)
     me = find(people, my_key)
-    if creator != room.creator or not [key for key in inviters if find(people, key) >= 0]:
+    if creator != room.creator or find(people, inviter) < 0:
         raise errors.BadRoster()
     if me < 0 or people[me].y != keys.y or people[me].t != keys.t:
         raise errors.BadRoster()
-    if check != room.psk_check(nonce):
+    if not equal(check, room.psk_check(nonce)):
         raise errors.OtherPsk()
-    return Roster(secret, nonce, people, failed)
+    return Roster(nonce, people, failed)

@@ -9,6 +9,7 @@ from . import errors, events, wire
 from .attempt import Attempt, Joiner
 from .code import session_code
 from .exchange import Exchange
+from .invitation import ID, MOST_JOIN_BYTES
 from .membership import (
     ADMIT,
     REKEY,
@@ -23,7 +24,9 @@ from .primitives import KeyPairs, equal, signing_key, wipe
 from .roster import Participant, find, roster_frame
 from .session import Session
 
-_LEAVE_ANYWAY = 30000  # ms: an exchange that never ends does not hold one who leaves
+_LEAVE_ANYWAY = 30000  # ms: texts that wait do not hold one who leaves for longer
+_EXCHANGE_ENDS = 90000  # ms: nor does an exchange, which may need frames posted three times
+_ROSTER_STEP = 1000  # ms between members who post a ROSTER that its proposer owes
 
 
 class Rounds(Joiner):
@@ -57,13 +60,15 @@ class Rounds(Joiner):
     def _switch_alone(self, exchange, now):
         """n = 1: S is random and there is no ring (section 4)."""
         exchange.derive(bytearray(self._random(32)))
-        self._enter(Attempt(exchange, None, True, now, failed=self._failed), now)
+        self._enter(Attempt(exchange, None, True, now, self._failed), now)
 
     # --- what a JOIN brings
 
     def _receive_join(self, frame, now):
-        if not self.session:
+        if not self.session or not self._invites:
             return
+        if len(frame) > MOST_JOIN_BYTES:
+            raise errors.Oversized()
         for one in self._invites:
             try:
                 guest = one.receive_join(frame, self.identity)
@@ -89,6 +94,7 @@ class Rounds(Joiner):
         that wait: for a while. One whose LEAVE fell into an exchange sees that through."""
         anyway = self._leaving + _LEAVE_ANYWAY
         if self._attempt:
+            anyway = max(anyway, self._attempt.since + _EXCHANGE_ENDS)
             self._act_roster(now)
         heard = self._membership.is_void(self.session.me)
         if now < anyway and (heard or self._attempt or self._outbox.texts):
@@ -107,7 +113,7 @@ class Rounds(Joiner):
             return
         at = attempt.roster_at
         if not attempt.mine:
-            at += self.settings.roster_after
+            at += self.settings.roster_after + self.session.me * _ROSTER_STEP
         if now >= at:
             attempt.roster_at = None
             self._outbox.post(attempt.roster, now)
@@ -147,6 +153,10 @@ class Rounds(Joiner):
             return False
         guests = [one.guest for one in ready]
         if membership.guests or [one for one in membership.invited if one[3] != me]:
+            try:
+                membership.with_guests(me, guests)
+            except errors.OutOfPlace:
+                return False
             for one in ready:
                 one.admitted = True
             self._post_message(wire.ADMIT, encode_admit(guests), now)
@@ -154,21 +164,23 @@ class Rounds(Joiner):
         return self._propose(ADMIT, now, guests)
 
     def _admissible(self, ready):
-        """Those whose INVITE stands and who have a free nick: their own choice or, when that is
-        taken, the one in their invitation."""
+        """Those whose INVITE stands, each with a free nick: its own choice, else the one in its
+        invitation, else that with a number."""
         membership = self._membership
         taken = []
         out = []
         for one in ready:
             guest = one.guest
-            nicks = [
-                nick for nick in (guest.nick, one.nick)
-                if nick not in taken and not membership.nick_is_taken(nick, guest.key)
-            ]
-            if nicks and membership.is_invited(guest.key, self.session.me):
-                guest.nick = nicks[0]
-                taken.append(guest.nick)
-                out.append(one)
+            if not membership.is_invited(guest.key, self.session.me):
+                continue
+            nick = guest.nick
+            number = 0
+            while nick in taken or membership.nick_is_taken(nick, guest.key):
+                number += 1
+                nick = wire.numbered(one.nick, number)
+            guest.nick = nick
+            taken.append(nick)
+            out.append(one)
         return out
 
     def _act_rekey(self, now):
@@ -236,9 +248,19 @@ class Rounds(Joiner):
                 self._proposed = False
             self._receive_propose(author, message.body, now)
         elif kind == wire.INVITE:
-            membership.take_invite(author, message.body)
+            try:
+                membership.take_invite(author, message.body)
+            except errors.FrameError:
+                if author == self.session.me:
+                    self._not_invited(bytes(message.body[:ID]))
+                raise
         elif kind == wire.ADMIT:
+            if author == self.session.me:
+                for one in self._invites:
+                    one.admitted = membership.is_guest(one.key)  # until it is taken
             membership.take_admit(author, message.body)
+            for one in self._invites:
+                one.admitted = membership.is_guest(one.key)
             self._guests_at = now
         elif kind == wire.LEAVE:
             if len(message.body):
@@ -246,6 +268,17 @@ class Rounds(Joiner):
             self._receive_leave(author, now)
         else:
             raise errors.OutOfPlace()  # APPROVE, CANCEL, SUSPECT, KEYS, EXPEL
+
+    def _not_invited(self, invitation_id):
+        """An INVITE of mine that was not right at its place is taken back."""
+        still = []
+        for one in self._invites:
+            if one.id != invitation_id:
+                still.append(one)
+                continue
+            self._events.append(events.NotInvited(one.nick, one.key))
+            one.wipe()
+        self._invites = still
 
     def _receive_leave(self, author, now):
         if author == self.session.me and not self._attempt:
@@ -287,11 +320,10 @@ class Rounds(Joiner):
             roster = roster_frame(
                 self.room, proposal.secret, proposal.nonce, people, joiners, self._failed
             )
-        self._attempt = Attempt(
-            exchange, roster, author == session.me, now, failed=self._failed
-        )
-        if not joiners:
-            self._outbox.post(exchange.share(self._random), now)
+        share = None if joiners else exchange.share(self._random)
+        self._attempt = Attempt(exchange, roster, author == session.me, now, self._failed)
+        if share:
+            self._outbox.post(share, now)
 
     # --- the exchange
 
@@ -302,9 +334,10 @@ class Rounds(Joiner):
                 raise errors.OutOfPlace()
             if attempt.started:
                 raise errors.Duplicate()
+            share = attempt.exchange.share(self._random)
             attempt.started = True
             attempt.roster_at = None
-            self._outbox.post(attempt.exchange.share(self._random), now)
+            self._outbox.post(share, now)
         elif self._joining:
             self._receive_roster_as_joiner(frame, now)
 
@@ -314,14 +347,24 @@ class Rounds(Joiner):
             attempts = [self._attempt] if self._attempt else []
         elif not self._joining:
             return
-        tag = frame[1:5]
+        if len(frame) < 6:
+            raise errors.Truncated()
+        known = False
         for attempt in attempts:
-            if attempt.exchange.tag == tag:
-                break
-        else:
-            if self.session:
-                raise errors.Stranger()
-            return  # a joiner sees the exchanges of others go by
+            # Two ROSTERs can be under one E; whose frame it is, its seal tells.
+            if attempt.exchange.tag == frame[1:5]:
+                try:
+                    self._take_exchange(kind, attempt, frame, now)
+                    return
+                except errors.BadSeal:
+                    known = True
+        if known:
+            raise errors.BadSeal()
+        if self.session:
+            raise errors.Stranger()
+        # a joiner sees the exchanges of others go by
+
+    def _take_exchange(self, kind, attempt, frame, now):
         if not attempt.started:
             raise errors.OutOfPlace()
         exchange = attempt.exchange
@@ -366,8 +409,8 @@ class Rounds(Joiner):
             session = Session.from_exchange(exchange, members)
             session.code = session_code(exchange.sas_key, exchange.opened)
         wipe(exchange.sas_key)
-        if attempt.room:
-            self.room = attempt.room
+        if attempt.invitation:
+            self.room = attempt.invitation.room
         if old:
             self._close_session(old, joined)
         exchange.wipe()
@@ -376,7 +419,7 @@ class Rounds(Joiner):
                 candidate.exchange.abandon()
         self._candidates = []
         if self._joining:
-            wipe(self._joining[2])
+            self._joining.forget_tickets()
         self._joining = None
         self._attempt = None
         for guest in self._membership.guests if old else ():

@@ -210,6 +210,8 @@ class Session:
                 self.lost.extend(self._posted[:at])
                 del self._posted[: at + 1]
                 return message
+        if wire.Reader(frame, _HEAD + 1).varint() < self.heard()[self.me]:
+            raise errors.Duplicate()
         raise errors.NotMine()
 
     def open_closing(self, frame, index):
@@ -248,26 +250,33 @@ class Session:
         at = _ACK_H * (self.count % _RING)
         self._ring[at : at + _ACK_H] = self.h[:_ACK_H]
 
-    def judge_ack(self, message, before=1):
-        """Compares what the sender had seen with what I had: EQUAL, DIFFERENT or TOO_OLD.
-
-        `before`: 1 when the message itself is the last in my transcript, 0 for a closing one.
-        """
-        index = message.index
+    def _compare(self, message, count):
+        """What the sender had seen against what I had, of the first `count` frames."""
         n = message.ack_n
-        if n > self.count - before or n < self._ack_n[index]:
-            self.differs[index] = 1
+        if n > count or n < self._ack_n[message.index]:
             return DIFFERENT
-        self._ack_n[index] = n
         if n <= self.count - _RING:
             return TOO_OLD
         at = _ACK_H * (n % _RING)
-        if bytes(self._ring[at : at + _ACK_H]) != message.ack_h:
+        return EQUAL if self._ring[at : at + _ACK_H] == message.ack_h else DIFFERENT
+
+    def judge_ack(self, message):
+        """Takes the acknowledgement of the message that came last: EQUAL, DIFFERENT or TOO_OLD."""
+        index = message.index
+        verdict = self._compare(message, self.count - 1)
+        if verdict == DIFFERENT:
             self.differs[index] = 1
-            return DIFFERENT
-        if not self.differs[index]:
-            self.acked[index] = n
-        return EQUAL
+        else:
+            self._ack_n[index] = message.ack_n
+        if verdict == EQUAL and not self.differs[index]:
+            self.acked[index] = message.ack_n
+        return verdict
+
+    def take_closing_ack(self, message):
+        """The same for a closing one, which is believed or ignored but never judged (5.5)."""
+        index = message.index
+        if not self.differs[index] and self._compare(message, self.count) == EQUAL:
+            self.acked[index] = message.ack_n
 
     def wipe(self):
         """At the switch: chains, header key, statement key."""

@@ -8,6 +8,7 @@ from .roster import find
 from .session import DIFFERENT, TOO_OLD
 
 _MAX_BODY = 15000  # bytes of one text or datum: it fits one frame
+_LATEST_ACK = 60000  # ms after a text
 _MOST_PAST = 2  # past sessions remembered for texts that are posted again
 
 
@@ -79,8 +80,8 @@ class Talk:
                 self._receive_control(message, now)
         finally:
             message.wipe()
-        if self.session is session:
-            self._confirm()
+            if self.session is session:
+                self._confirm()  # its acknowledgement counts, whatever its body
 
     def _note_gap(self, message):
         if message.skipped:
@@ -96,10 +97,11 @@ class Talk:
         again if it still matters."""
         lost = session.lost
         session.lost = []
+        if lost:  # one gap, as it is to the others
+            self._shown.gap(session.me, lost[0][1].counter, lost[-1][1].counter)
         again = []
         for frame, message in lost:
             self._outbox.echoed(frame)  # it would be refused as late
-            self._shown.gap(session.me, message.counter, message.counter)
             if is_text(message.kind):
                 again.append(text_again(message, session.sid))
             elif message.kind == wire.PROPOSE:
@@ -138,7 +140,7 @@ class Talk:
         self._open_texts.append(session.count)
         self._last_text = session.count
         if self._ack_at is None and len(session.members) > 1:
-            self._ack_at = now + self.settings.ack_after
+            self._ack_at = now + min(self.settings.ack_after, _LATEST_ACK)
         if mark and self._was_shown(mark, message.index):
             return
         if kind == wire.TEXT:
@@ -193,7 +195,7 @@ class Talk:
             return
         self._note_gap(message)
         self._note_lost(self.session, now)
-        self._note_ack(message, self.session.judge_ack(message, 0))
+        self.session.take_closing_ack(message)
         self._confirm()
         message.wipe()
 
@@ -215,9 +217,7 @@ class Talk:
                 void.append(text_again(message, old.sid))
         texts = void + self._outbox.texts
         if joined:
-            for text in texts:
-                content = _content(text.kind, text.body)
-                self._events.append(events.Unsent(content))
+            self._tell_unsent(texts)
             texts = []
         self._outbox.texts = texts
         if self._span_open:
@@ -226,6 +226,10 @@ class Talk:
         self._past = [self._shown] + self._past[: _MOST_PAST - 1]
         self._base += old.count
         old.wipe()
+
+    def _tell_unsent(self, texts):
+        for text in texts:
+            self._events.append(events.Unsent(_content(text.kind, text.body)))
 
     def _open_session(self, session):
         self._shown = Shown(session.sid)

@@ -116,6 +116,16 @@ def _check_second(raw, lead, low, high):
         at = raw.find(lead, at + 2)
 
 
+def numbered(nick, number):
+    """`nick` itself for 1, else with the number behind it, cut to stay within 32 bytes."""
+    if number == 1:
+        return nick
+    number = str(number)
+    while len((nick + number).encode()) > MAX_NICK:
+        nick = nick[:-1]
+    return nick + number
+
+
 def text_bytes(text, limit):
     """Checks a nick or a name and encodes it with its length; LocalError when it is not right."""
     raw = encoded(text)

@@ -9,6 +9,7 @@ how the random bytes are made, and the script below when they are drawn.
 from binascii import hexlify
 
 from house import House
+
 from mpseq import errors
 from mpseq.primitives import H
 
@@ -45,7 +46,7 @@ def _script(house):
 
 
 def lines(people=("ana", "ben", "eva", "dan")):
-    """Each line is `step TEXT`, `frame HEX` or `state NICK sid HEX transcript N HEX code DIGITS`."""
+    """Lines: `step TEXT`, `frame HEX` or `state NICK sid HEX transcript N HEX code DIGITS`."""
     house = House(*people, seed="conformance/1")
     at = 0
     for step in _script(house):

@@ -243,7 +243,7 @@ def test_the_whole_past_again():
 
 
 def test_frames_of_another_room():
-    other = story(lambda house, frame: None, psk=b"x")
+    other = story(lambda house, frame: None, psk=b"x" * 16)
     house = House("dan", "fay", seed="other").together("dan", "fay")
     for nick in house.order:
         victim = Victim(house, nick)

@@ -143,7 +143,7 @@ def test_an_opening_of_a_small_order_key():
                 exchange = exchange_of(house, "ben")
                 setattr(exchange.next_keys, name, raw(value))
                 keys = exchange.next_keys
-                commit = H(b"next", keys.y, keys.t)
+                commit = H(b"next", exchange.sid, bytes((exchange.me,)), keys.y, keys.t)
                 plain = house_plain(exchange, frame)
                 z, s, auths = plain[:32], plain[128:160], plain[160:]
                 who = bytes((exchange.me,))

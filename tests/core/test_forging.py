@@ -111,7 +111,7 @@ def test_a_frame_in_my_place_that_i_never_posted_is_refused():
     house, forger, mine = three()
     refused(house, "ana", forger.message(forger.index("ana"), mine), errors.NotMine)
     house.say("ana", "mine")
-    refused(house, "ana", house.frames[-1], errors.NotMine)
+    refused(house, "ana", house.frames[-1], errors.Duplicate)
 
 
 def test_a_duplicate_is_refused():

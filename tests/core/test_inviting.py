@@ -154,25 +154,25 @@ def test_an_invitation_is_opened_by_its_invitees_only():
 
 
 def test_opening_invitations_is_rate_limited():
-    """Section 5.1: eight at once, then one in two seconds."""
+    """Section 5.1: eight at once, then one in two seconds; the others wait for their turn."""
     house = House("ana", "zoe").together("ana")
     house.accepting = False
     for at in range(12):
         house["ana"].invite(crowd(1, "g%d" % at), house.now)
     house.settle()
     assert house.refusals("zoe") == [errors.TooManyInvitations.name] * 4
-    house.now += 1999
-    house["ana"].invite(crowd(1, "h"), house.now)
-    house.settle()
-    assert len(house.refusals("zoe")) == 5
-    house.now += 1
     house.invite("ana", "zoe")
     house.settle()
+    assert len(house.refusals("zoe")) == 5
+    assert house.of("zoe", events.Invited) == []
+    house.wait(8000)
+    assert house.of("zoe", events.Invited) == []
+    house.wait(2000)
     assert len(house.of("zoe", events.Invited)) == 1
 
 
 def test_two_members_invite_different_people_under_one_nick_at_once():
-    """The carrier's order decides; the room does not stumble over the second for ever."""
+    """The carrier's order decides who is called so; the second gets a number."""
     house = House("ana", "ben", "eva").together("ana", "ben")
     other = House("eva", seed="elsewhere")
     house.people["eva2"] = other["eva"]
@@ -182,7 +182,7 @@ def test_two_members_invite_different_people_under_one_nick_at_once():
     house["ben"].invite([("eva", other.key("eva"))], house.now)
     house.settle()
     house.wait(30000)
-    house.assert_one_session("ana", "ben", "eva")
+    house.assert_one_session("ana", "ben", "eva", "eva2")
     at = len(house.frames)
     house.wait(300000)
     assert len(house.frames) == at  # and it is silent
@@ -219,9 +219,9 @@ def _t(random):
 
 
 def test_an_admission_that_no_exchange_could_take_is_refused():
-    """Twice the same exchange key, twice the same nick: refused at its place, not at PROPOSE."""
+    """Twice the same nick, twice the same person: refused at its place, not at PROPOSE."""
     random = Seeded("guests")
-    for same in ("nick", "y", "t", "key"):
+    for same in ("nick", "key"):
         house = House("ana", "ben").together("ana", "ben")
         listed = crowd(2)
         house["ana"]._post_message(wire.INVITE, encode_invite(random(8), listed), house.now)

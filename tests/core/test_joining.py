@@ -256,13 +256,13 @@ def test_anyone_posts_the_roster_that_its_proposer_owes():
 
 
 def test_the_same_pre_shared_key_lets_in():
-    house = House("ana", "ben", "eva", psk=b"tulips").together("ana", "ben", "eva")
+    house = House("ana", "ben", "eva", psk=b"tulips of 16 bytes").together("ana", "ben", "eva")
     house.assert_one_session("ana", "ben", "eva")
 
 
 def test_another_pre_shared_key_is_named():
-    house = House("ana", psk=b"tulips")
-    house.add("ben", psk=b"roses")
+    house = House("ana", psk=b"tulips of 16 bytes")
+    house.add("ben", psk=b"roses of 16 bytes or so")
     house.add("eva")
     house.found("ana")
     house.bring("ana", "ben", "eva")
@@ -274,8 +274,8 @@ def test_another_pre_shared_key_is_named():
 
 def test_the_pre_shared_key_is_in_the_group_key():
     """Two rooms of the same seeds that differ in the key only: nothing of one fits the other."""
-    one = House("ana", "ben", psk=b"tulips").together("ana", "ben")
-    two = House("ana", "ben", psk=b"roses").together("ana", "ben")
+    one = House("ana", "ben", psk=b"tulips of 16 bytes").together("ana", "ben")
+    two = House("ana", "ben", psk=b"roses of 16 bytes or so").together("ana", "ben")
     assert one["ana"].session.sid == two["ana"].session.sid
     assert one["ana"].code != two["ana"].code
     one["ana"].send("hello", one.now)
@@ -397,7 +397,7 @@ def test_an_answer_to_another_room_has_keys_of_its_own():
     one, two = [event.invitation for event in house.of("eva", events.Invited)]
     at = len(house.frames)
     eva.accept(one, house.now)
-    keys = eva._joining[1]
+    keys = eva._joining.keys
     eva.accept(two, house.now)
     assert keys.x == bytes(32)  # wiped
     house.settle()
@@ -415,7 +415,8 @@ def test_what_joining_needed_is_wiped_when_it_is_done():
         kind = frame[0] & 15
         if kind == wire.ROSTER:
             one = house["ana"]._invites[0]
-            _, keys, ticket, _ = house["ben"]._joining
+            keys = house["ben"]._joining.keys
+            ((_, ticket),) = house["ben"]._joining.asked
             secrets.extend([one.x, one.k, one.guest.ticket, keys.x, keys.t_secret, ticket])
         return (frame,)
 
