@@ -29,6 +29,7 @@ NATMOD_ARCHS := x64 x86 armv6m armv7m armv7emsp armv7emdp xtensa rv32imc
 natmod_file = $(BUILD)/natmod/monocypher-mpy6.3-$(1).mpy
 FIRMWARE := $(foreach board,qemu-rv32 qemu-cortex-m3,$(BUILD)/firmware/$(board).elf $(BUILD)/firmware/$(board)-plain.elf)
 UNIX := $(BUILD)/unix/mpseq-micropython $(BUILD)/unix/micropython-plain
+ROOMY := $(BUILD)/firmware/qemu-rv32-roomy.elf
 TEST_NATMODS := $(foreach arch,x64 rv32imc armv7m,$(call natmod_file,$(arch)))
 READY = $(STAMPS)/python $(UNIX) $(FIRMWARE) $(TEST_NATMODS)
 
@@ -42,7 +43,7 @@ help: ## this list
 demo: $(READY) ## a desktop, a MicroPython process and an emulated board in one secure room
 	@$(VENV)/bin/mpseq demo
 
-test: $(READY) ## every test, on CPython, MicroPython and the emulated boards
+test: $(READY) $(ROOMY) ## every test, on CPython, MicroPython and the emulated boards
 	@$(PYTHON) -m pytest tests $(PYTEST_ARGS)
 
 bench: $(READY) ## sizes, times, instructions and heap; also into build/bench.json

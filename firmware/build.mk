@@ -78,6 +78,13 @@ $(BUILD)/firmware/$(1)-plain.elf: $$(PORT_NEEDS) $$(board_files) $$(wildcard boa
 endef
 $(foreach name,qemu-rv32 qemu-cortex-m3,$(eval $(call board_rules,$(name))))
 
+# The same with all the memory that the emulated machine has: the core's tests hold whole rooms in one
+# heap, and want to be run on 32 bits.
+$(BUILD)/firmware/qemu-rv32-roomy.elf: $(PORT_NEEDS) $(LINKED_NEEDS) $(board_files) $(wildcard boards/QEMU_RV32/*)
+	@$(STEP) "firmware qemu-rv32, roomy" "$(BUILD_CURE)" $(qemu_make) USER_C_MODULES=$(MODS)/board-linked $(LINKED_ARGS) \
+		MICROPY_HEAP_SIZE=1572864
+	@$(place_firmware)
+
 # --- the native module -----------------------------------------------------------------------------
 
 # Compilers that only one architecture needs are installed when it is asked for.
