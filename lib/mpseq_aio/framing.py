@@ -213,7 +213,10 @@ class FrameReader:
                 yield self._take(self._view[:size])
             else:
                 self.bad += 1
-                text = _salvage(bytes(self._view[: self._fill]))
+                try:
+                    text = _salvage(bytes(self._view[: self._fill]))
+                except MemoryError:
+                    text = ""
                 if text:
                     yield text
         self._state = _ZERO

@@ -5,12 +5,14 @@ lost; a frame lost with them is noticed by the conversation, not here.
 """
 
 import asyncio
+import gc
 import json
 
 from . import framing, link
 
 _AGAIN = 2  # seconds between HELLOs while nobody answers
 _MAX_KEPT = 16  # commands and log lines waiting
+_GOOD_BYE = 1  # seconds for the last words on a line that takes nothing
 
 
 class StdioPort:
@@ -148,12 +150,18 @@ class SerialRoom:
         await self._send((link.PING,))
 
     async def close(self):
-        """Leaves the room and gives the line back to the REPL; never raises."""
+        """Leaves the room and gives the line back to the REPL; never raises, takes a second at
+        most."""
         try:
-            await self._send((link.BYE,))
-        except OSError:
+            await asyncio.wait_for(self._send((link.BYE,)), _GOOD_BYE)
+        except Exception:
             pass
-        self._port.close()
+        finally:
+            self._port.close()
+
+    def listen(self):
+        """Takes the line from the REPL, for `next_command` without `open`."""
+        self._port.open()
 
     async def next_command(self):
         """The next COMMAND from the host, decoded from JSON; waits for it.
@@ -199,19 +207,28 @@ class SerialRoom:
         async with self._input:
             if wanted:
                 return
-            data = await self._port.read()
-        if not data:
-            raise link.CarrierLost("the serial line has ended")
-        for message in self._frames.feed(data):
-            # Text on the way in is somebody typing: not for us.
-            if isinstance(message, tuple):
-                self._keep(message)
+            try:
+                data = await self._port.read()
+                if not data:
+                    raise link.CarrierLost("the serial line has ended")
+                for message in self._frames.feed(data):
+                    # Text on the way in is somebody typing: not for us.
+                    if isinstance(message, tuple):
+                        self._keep(message)
+            except MemoryError:
+                self._no_memory()
 
     def _decode(self, data):
         try:
             return link.decode(data)
         except link.LinkError as error:
             self.log("serial: bad message (%s)" % error)
+        except MemoryError:  # here, so that what stands behind this frame is not lost
+            self._no_memory()
+
+    def _no_memory(self):
+        gc.collect()
+        self.log("serial: no memory for what came, dropped")
 
     def _keep(self, message):
         if message[0] != link.COMMAND:

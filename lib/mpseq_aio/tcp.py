@@ -9,6 +9,7 @@ import asyncio
 from . import link
 
 DEFAULT_PORT = 7676
+_GOOD_BYE = 1  # seconds for the last words; a relay that does not take them must not hold us up
 
 
 async def read_message(reader):
@@ -40,36 +41,51 @@ class TcpRoom:
     `label` is what was asked for until `open`, then what the relay gave (it adds a number when
     the label is taken). `room` and `label`: 1-64 bytes of UTF-8. `max_frame`: the longest frame,
     in bytes, this client can take; the relay ends the connection rather than leave one out.
+    `patience`: seconds `open` waits. After `post` or `ping` was cancelled only `close` and `open`
+    make sense: part of a message may have been sent.
     """
 
-    def __init__(self, host: str, port: int, room: str, label: str, max_frame=link.MAX_FRAME):
+    def __init__(
+        self, host: str, port: int, room: str, label: str, max_frame=link.MAX_FRAME, patience=30
+    ):
         self.host = host
         self.port = port
         self.room = link.check_name(room)
         self.label = self.wanted = link.check_name(label)
         self.max_frame = max_frame
+        self.patience = patience
         self._reader = None
         self._writer = None
+        self._blocked = False  # a message is on its way, or its sender was cancelled
         self._lock = asyncio.Lock()
 
     async def open(self):
         """Connects and enters; returns the labels present, the own one first. CarrierLost."""
         await self._drop()
+        self._blocked = False
+        try:
+            labels = await asyncio.wait_for(self._enter(), self.patience)
+        except BaseException as error:  # being cancelled too
+            await self._drop()
+            if isinstance(error, asyncio.TimeoutError):
+                raise link.CarrierLost(
+                    "the relay at %s port %d does not answer" % (self.host, self.port)
+                ) from None
+            raise
+        self.label = labels[0]
+        return labels
+
+    async def _enter(self):
         try:
             self._reader, self._writer = await asyncio.open_connection(self.host, self.port)
         except OSError as error:
             raise link.CarrierLost(
                 "no relay at %s port %d (%s)" % (self.host, self.port, error)
             ) from None
-        try:
-            await self._send((link.HELLO, link.VERSION, self.max_frame, self.room, self.wanted))
-            message = await self.recv()
-            if message[0] != link.WELCOME or not message[1]:
-                raise link.CarrierLost("the relay did not say WELCOME")
-        except BaseException:  # being cancelled too
-            await self._drop()
-            raise
-        self.label = message[1][0]
+        await self._send((link.HELLO, link.VERSION, self.max_frame, self.room, self.wanted))
+        message = await self.recv()
+        if message[0] != link.WELCOME or not message[1]:
+            raise link.CarrierLost("the relay did not say WELCOME")
         return message[1]
 
     async def recv(self):
@@ -94,12 +110,15 @@ class TcpRoom:
         await self._send((link.PING,))
 
     async def close(self):
-        """Leaves the room; never raises."""
+        """Leaves the room; never raises, and takes two seconds at most."""
         try:
-            await self._send((link.BYE,))
-        except (OSError, link.LinkError):
+            # Behind a message that nobody takes, or half of one, there is no good-bye.
+            if not self._blocked:
+                await asyncio.wait_for(self._send((link.BYE,)), _GOOD_BYE)
+        except Exception:
             pass
-        await self._drop()
+        finally:
+            await self._drop()
 
     async def _send(self, message):
         data = frame_message(message)
@@ -107,17 +126,30 @@ class TcpRoom:
             writer = self._writer
             if writer is None:
                 raise link.CarrierLost("not connected")
+            self._blocked = True
             try:
                 writer.write(data)
                 await writer.drain()
+                self._blocked = False
             except OSError as error:
                 raise link.CarrierLost("connection lost (%s)" % error) from None
+            except MemoryError:  # half a message may be out: nothing can follow it
+                await self._drop()
+                raise link.CarrierLost("no memory to send a message") from None
 
     async def _drop(self):
         writer, self._reader, self._writer = self._writer, None, None
-        if writer is not None:
-            try:
-                writer.close()
-                await writer.wait_closed()
-            except OSError:
-                pass
+        if writer is None:
+            return
+        # CPython sends first what is still in its buffer, however long that takes.
+        transport = getattr(writer, "transport", None)
+        try:
+            if transport and self._blocked:
+                transport.abort()
+            writer.close()
+            await asyncio.wait_for(writer.wait_closed(), _GOOD_BYE)
+        except (OSError, asyncio.TimeoutError):
+            pass
+        finally:
+            if transport:
+                transport.abort()
