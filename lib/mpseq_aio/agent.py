@@ -26,7 +26,7 @@ import os
 import sys
 from binascii import hexlify, unhexlify
 
-from mpseq import Identity, Settings, errors
+from mpseq import Identity, Settings, errors, events
 from mpseq.primitives import H
 
 from . import link
@@ -76,6 +76,20 @@ def _free():
     return gc.mem_free() if hasattr(gc, "mem_free") else None
 
 
+def _described(error):
+    return "%s: %s" % (type(error).__name__, error)
+
+
+def _report_of(event):
+    kind = type(event).__name__
+    if kind == "Invited":
+        invitation = event.invitation
+        return {"event": kind, "name": invitation.name, "inviter": _text(invitation.inviter)}
+    if kind == "Unacceptable":
+        return {"event": "Error", "error": "not accepted: " + event.reason}
+    return {"event": kind, "fields": [_plain(value) for value in event], "now": now()}
+
+
 class Agent:
     """`line`: a SerialRoom; its commands drive one member."""
 
@@ -83,50 +97,59 @@ class Agent:
         self._line = line
         self._chat = None
         self._watching = None
+        self._joining = None
 
     async def run(self):
         """Serves until "quit" or until the line ends."""
         try:
-            while True:
-                command = await self._line.next_command()
-                what = command.get("do")
-                answer = {"re": what}
+            what = None
+            while what != "quit":
+                answer = {"re": None}
                 try:
+                    command = await self._line.next_command()
+                    answer["re"] = what = command.get("do")
                     answer.update(await self._do(what, command) or {})
-                except (errors.MpseqError, link.LinkError, OSError, KeyError, ValueError) as error:
-                    answer["error"] = "%s: %s" % (type(error).__name__, error)
+                except link.CarrierLost as error:
+                    if answer["re"] is None:
+                        raise  # the line itself
+                    answer["error"] = _described(error)
+                except Exception as error:
+                    answer["error"] = _described(error)
                 await self._line.report(answer)
-                if what == "quit":
-                    return
         except link.CarrierLost:
             pass
         finally:
             await self._stop()
 
     async def _stop(self):
-        if self._watching:
-            self._watching.cancel()
-            self._watching = None
+        for task in (self._watching, self._joining):
+            if task:
+                task.cancel()
+        self._watching = self._joining = None
         if self._chat:
             chat, self._chat = self._chat, None
-            if chat.carrier is not self._line:
-                await chat.close()
+            await chat.close()
+
+    async def _join(self):
+        try:
+            await self._chat.join()
+        except errors.LocalError:  # in already, or closed
+            pass
 
     async def _watch(self):
+        chat = self._chat
         while True:
-            event = await self._chat.next_event()
+            event = await chat.next_event()
             if event is None:
                 return
-            kind = type(event).__name__
-            if kind == "Invited":
-                invitation = event.invitation
-                await self._line.report(
-                    {"event": kind, "name": invitation.name, "inviter": _text(invitation.inviter)}
-                )
-                await self._chat.accept(invitation)
-                continue
-            fields = [_plain(value) for value in event]
-            await self._line.report({"event": kind, "fields": fields, "now": now()})
+            try:
+                await self._line.report(_report_of(event))
+            except link.CarrierLost:
+                return
+            except Exception as error:
+                await self._line.report({"event": "Error", "error": _described(error)})
+            if isinstance(event, events.Left) and self._joining.done():
+                self._joining = asyncio.create_task(self._join())
 
     async def _do(self, what, command):
         if what == "be":
@@ -137,8 +160,7 @@ class Agent:
         if chat is None:
             raise ValueError('first {"do": "be", …}')
         if what == "open":
-            await chat.open()
-            self._watching = asyncio.create_task(self._watch())
+            await self._open()
             return {"label": chat.carrier.label}
         if what == "create":
             chat.create(command["name"])
@@ -157,6 +179,17 @@ class Agent:
         else:
             raise ValueError("unknown command %r" % what)
 
+    async def _open(self):
+        chat = self._chat
+        try:
+            await chat.open()
+        except BaseException:
+            if chat.carrier is self._line:
+                self._line.listen()  # the carrier is closed, the commands go on
+            raise
+        self._watching = asyncio.create_task(self._watch())
+        self._joining = asyncio.create_task(self._join())
+
     async def _be(self, command):
         await self._stop()
         random = os.urandom
@@ -172,6 +205,7 @@ class Agent:
             host, port = command["tcp"]
             carrier = TcpRoom(host, port, command["room"], command["nick"])
         else:
+            carrier.listen()
             carrier.room = link.check_name(command["room"])
             carrier.label = carrier.wanted = link.check_name(command["nick"])
         identity = Identity.generate(random)

@@ -10,33 +10,41 @@ posted is posted in its order. What comes from the room can end in an event, nev
 """
 
 import asyncio
+import gc
 import os
-from collections import namedtuple
 
 from mpseq import Conversation, Identity, errors, events
 
 from . import link
 from .clock import now
+from .door import Door
+from .inbox import (
+    Connected,
+    Disconnected,
+    Dropped,
+    Entered,
+    Fault,
+    Gone,
+    Inbox,
+    Unacceptable,
+)
 
-__all__ = ("Chat", "Identity")
+__all__ = (
+    "Chat",
+    "Identity",
+    "Connected",
+    "Disconnected",
+    "Dropped",
+    "Entered",
+    "Fault",
+    "Gone",
+    "Unacceptable",
+)
 
-# Events of this layer, beside those of mpseq.events. Labels are the carrier's word, no more.
-# In the room: my label there and all labels, mine first.
-Connected = namedtuple("Connected", ("label", "labels"))
-# The way to the room is gone; it is tried again until close().
-Disconnected = namedtuple("Disconnected", ("reason",))
-# Somebody came into the room or left it, which says nothing about the conversation.
-Entered = namedtuple("Entered", ("label",))
-Gone = namedtuple("Gone", ("label",))
-# So many events were thrown away because nobody took them.
-Dropped = namedtuple("Dropped", ("count",))
-# The core failed on a frame or a tick: a bug to report. The conversation goes on.
-Fault = namedtuple("Fault", ("error",))
-
-_MAX_EVENTS = 128
 _MAX_FRAMES = 256  # waiting to be posted; the core posts again what was thrown away
 _PING = 25000  # ms between signs of life
 _DEAD = 70000  # ms of silence after which the carrier is given up: almost three pings
+_DOOR = 5  # seconds between looks whether the next invitation has its turn
 _BACK_OFF = (1, 2, 4, 8, 16, 30)  # seconds before the next try to connect
 
 
@@ -59,15 +67,14 @@ class Chat:
         self.carrier = carrier
         self.connected = False
         self.closed = False
-        self._events = []
-        self._lost_events = 0
+        self._inbox = Inbox()
         self._frames = []
         self._heard = 0
         self._left = True
-        self._welcome = None  # while join() waits: says yes to an invitation, or no
-        self._receiver = None
-        self._tasks = []
-        self._has_event = asyncio.Event()
+        self._door = None  # while join() waits
+        self._opened = False
+        self._ticker = None
+        self._tasks = []  # those that use the carrier
         self._has_frame = asyncio.Event()
         self._changed = asyncio.Event()
         self._joined = asyncio.Event()
@@ -109,25 +116,29 @@ class Chat:
     async def next_event(self):
         """The next event; None once closed and all were taken.
 
-        Take them: of more than 128 waiting the oldest are thrown away, and Dropped says how many.
+        Take them: of more than 128 waiting some are thrown away, texts last, and Dropped says how
+        many. Of Refused at most 8 wait; `conversation.refused` has counted them all.
         """
-        while not self._events:
-            if self.closed:
-                return None
-            self._has_event.clear()
-            await self._has_event.wait()
-        if self._lost_events:
-            lost, self._lost_events = self._lost_events, 0
-            return Dropped(lost)
-        return self._events.pop(0)
+        return await self._inbox.take()
 
     # --- what the application asks for; mpseq.errors.LocalError when it cannot be done
 
     async def open(self):
-        """Enters the room and starts to work; CarrierLost when there is no way to it."""
-        await self._connect()
-        self._receiver = asyncio.create_task(self._receive())
-        self._tasks = [asyncio.create_task(self._post()), asyncio.create_task(self._tick())]
+        """Enters the room and starts to work; CarrierLost when there is no way to it. After that
+        it may be called again. LocalError when open already, or closed."""
+        if self._opened or self.closed:
+            raise errors.LocalError("closed" if self.closed else "open already")
+        self._opened = True
+        try:
+            await self._connect()
+            if self.closed:  # while this was waiting
+                raise errors.LocalError("closed")
+        except BaseException:  # being cancelled too
+            self._opened = self.connected = False
+            await self.carrier.close()
+            raise
+        self._start()
+        self._ticker = asyncio.create_task(self._tick())
 
     def create(self, name: str, **options):
         """Founds a conversation of this name (1-64 bytes), alone at first."""
@@ -148,18 +159,35 @@ class Chat:
         """Accepts the first invitation that `welcome` says yes to; returns once in a session.
 
         Enters the room first if need be. Who may invite is all that `welcome` decides: the session
-        code still has to be compared. LocalError when already in a conversation.
+        code still has to be compared. An invitation that waits among the events counts. While one
+        is accepted others wait, until 120 s have brought no session; only others of the same
+        inviter or into the same conversation are accepted at once. Once cancelled it accepts no
+        more, but what it accepted may still bring a session. LocalError when in a conversation,
+        joining, or closed.
         """
-        if self.members:
-            raise errors.LocalError("already in a conversation")
+        if self.members or self._door:
+            raise errors.LocalError("joining" if self._door else "already in a conversation")
         self._joined.clear()
-        self._welcome = welcome
+        self._door = door = Door(welcome, self._accept)
         try:
-            if self._receiver is None:
+            for event in list(self._inbox.waiting):
+                if isinstance(event, events.Invited):
+                    self._try(door.knock, event.invitation, now())
+            self._flush()
+            if not self._opened:
                 await self.open()
-            await self._joined.wait()
+            while not self._joined.is_set():
+                if self.closed:
+                    raise errors.LocalError("closed")
+                try:
+                    await asyncio.wait_for(self._joined.wait(), _DOOR)
+                except asyncio.TimeoutError:
+                    self._try(door.next, now())
+                    self._flush()
         finally:
-            self._welcome = None
+            self._door = None
+        if self.closed:
+            raise errors.LocalError("closed")
 
     def decline(self, invitation):
         """Ignores an invitation; nothing is sent."""
@@ -189,41 +217,63 @@ class Chat:
         self._flush()
         until = now() + patience * 1000
         while not self._left or (self._frames and self.connected):
-            if now() >= until:
-                return False
+            if self.closed or now() >= until:
+                return self._left and not self._frames
             await asyncio.sleep(0.02)
         return True
 
     async def close(self):
-        """Leaves the room (the conversation too, but without a word) and ends all work."""
+        """Leaves the room (the conversation too, but without a word) and ends all work. The events
+        so far can still be taken."""
         if self.closed:
             return
         self.closed = True
-        for task in [self._receiver] + self._tasks:
-            if task is not None:
-                await _end(task)
-        self.connected = False
-        self._posted.set()
-        await self.carrier.close()
-        self._has_event.set()
+        try:
+            # First the one that starts others.
+            await _end([self._ticker])
+            await _end(self._tasks)
+        finally:
+            self.connected = False
+            self._posted.set()
+            self._joined.set()
+            for event in self.conversation.take_events():
+                self._note(event)
+            self._inbox.close()
+            await self.carrier.close()
 
-    # --- the work
+    # --- the work: four tasks, which only close() ends
+
+    def _start(self):
+        self._tasks = [
+            asyncio.create_task(work()) for work in (self._receive, self._post, self._ping)
+        ]
+
+    def _try(self, function, *arguments):
+        """Whatever a stranger's bytes do, or a callback: the tasks go on."""
+        try:
+            function(*arguments)
+        except Exception as error:
+            self._fault(error)
+
+    def _fault(self, error):
+        _make_room(error)
+        self._inbox.put(Fault(error))
 
     async def _connect(self):
         labels = await self.carrier.open()
         self.connected = True
         self._heard = now()
-        self._tell(Connected(labels[0], labels))
+        self._inbox.put(Connected(labels[0], labels))
         for label in labels[1:]:
-            self.conversation.carrier_enter(label, now())
-        self._flush()
+            self._try(self.conversation.carrier_enter, label, now())
+        self._try(self._flush)
         self._has_frame.set()
 
-    def _disconnected(self, error):
+    def _disconnected(self, reason):
         if self.connected:
             self.connected = False
             self._posted.set()
-            self._tell(Disconnected(str(error)))
+            self._inbox.put(Disconnected(reason))
 
     async def _receive(self):
         tries = 0
@@ -233,17 +283,15 @@ class Chat:
                     await self._connect()
                     tries = 0
                 message = await self.carrier.recv()
-            except (OSError, link.LinkError) as error:
-                self._disconnected(error)
+            except Exception as error:  # no memory for a frame, too: its rest must not be read on
+                _make_room(error)
+                self._disconnected(_reason(error))
                 await asyncio.sleep(_BACK_OFF[min(tries, len(_BACK_OFF) - 1)])
                 tries += 1
                 continue
             self._heard = now()
-            try:
-                self._take(message)
-            except Exception as error:  # whatever a stranger's bytes do, the others go on
-                self._tell(Fault(error))
-            self._flush()
+            self._try(self._take, message)
+            self._try(self._flush)
             # A full inbox must not keep the other tasks waiting.
             await asyncio.sleep(0)
 
@@ -252,10 +300,10 @@ class Chat:
         if kind == link.FRAME:
             self.conversation.receive(message[1], message[2], now())
         elif kind == link.ENTER:
-            self._tell(Entered(message[1]))
+            self._inbox.put(Entered(message[1]))
             self.conversation.carrier_enter(message[1], now())
         elif kind == link.LEAVE:
-            self._tell(Gone(message[1]))
+            self._inbox.put(Gone(message[1]))
             self.conversation.carrier_leave(message[1], now())
 
     async def _post(self):
@@ -265,32 +313,36 @@ class Chat:
                     await self.carrier.post(self._frames[0])
                 except OSError:
                     break  # the receiver finds out too, and connects again
+                except Exception as error:  # this frame cannot be posted: the next one
+                    self._fault(error)
                 self._frames.pop(0)
             self._has_frame.clear()
             self._posted.set()
             await self._has_frame.wait()
 
+    async def _ping(self):
+        # A task of its own: when the way out is blocked it waits, and the clock does not.
+        while True:
+            await asyncio.sleep(_PING / 1000)
+            if self.connected:
+                try:
+                    await self.carrier.ping()
+                except Exception as error:  # what it means will be heard, or nothing will
+                    _make_room(error)
+
     async def _tick(self):
-        pinged = now()
         while True:
             time = now()
             due = self.conversation.next_tick()
             if due is not None and due <= time:
-                try:
-                    self.conversation.tick(time)
-                except Exception as error:
-                    self._tell(Fault(error))
-                self._flush()
+                self._try(self.conversation.tick, time)
+                self._try(self._flush)
                 due = self.conversation.next_tick()
-            if self.connected and time - pinged >= _PING:
-                pinged = time
-                try:
-                    await self.carrier.ping()
-                except OSError:
-                    pass
             if self.connected and time - self._heard >= _DEAD:
                 await self._give_up()
-            wait = pinged + _PING - now()
+            wait = _DEAD
+            if self.connected:
+                wait = self._heard + _DEAD - now()
             if due is not None:
                 # At least a little: a core that is always due must not stop everything else.
                 wait = min(wait, due - now())
@@ -302,10 +354,13 @@ class Chat:
 
     async def _give_up(self):
         # Nothing is heard although the carrier reports no fault: a cable or a NAT gone silent.
-        await _end(self._receiver)
+        await _end(self._tasks)
         self._disconnected("nothing heard for %d s" % (_DEAD // 1000))
-        await self.carrier.close()
-        self._receiver = asyncio.create_task(self._receive())
+        try:
+            await self.carrier.close()
+        except Exception as error:
+            self._fault(error)
+        self._start()
 
     async def _sent(self):
         self._flush()
@@ -325,28 +380,47 @@ class Chat:
         self._changed.set()
 
     def _note(self, event):
+        self._inbox.put(event)
         if isinstance(event, events.Left):
             self._left = True
+            if self._door:
+                self._door.reset()
         elif isinstance(event, events.SessionStarted):
             self._joined.set()
-        elif isinstance(event, events.Invited) and self._welcome:
-            if self._welcome(event.invitation):
-                self.conversation.accept(event.invitation, now())
-        self._tell(event)
+        elif isinstance(event, events.Invited) and self._door:
+            self._try(self._door.knock, event.invitation, now())
 
-    def _tell(self, event):
-        if len(self._events) >= _MAX_EVENTS:
-            self._events.pop(0)
-            self._lost_events += 1
-        self._events.append(event)
-        self._has_event.set()
+    def _accept(self, invitation):
+        try:
+            self.conversation.accept(invitation, now())
+        except errors.LocalError as error:
+            self._inbox.put(Unacceptable(invitation, str(error)))
+            return False
+        return True
 
 
-async def _end(task):
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        pass
-    except Exception:
-        pass
+async def _end(tasks):
+    """Cancels tasks and waits until they are over. Not by awaiting them, which would hide it when
+    the waiting itself is cancelled."""
+    tasks = [task for task in tasks if task]
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        turns = 0
+        while not task.done():
+            turns += 1
+            # Again: a wait_for whose result comes at that moment swallows it (CPython 3.11).
+            if turns % 100 == 0:
+                task.cancel()
+            await asyncio.sleep(0 if turns < 100 else 0.01)
+
+
+def _make_room(error):
+    if isinstance(error, MemoryError):
+        gc.collect()
+
+
+def _reason(error):
+    if isinstance(error, (OSError, link.LinkError)):
+        return str(error)
+    return "%s: %s" % (type(error).__name__, error)
