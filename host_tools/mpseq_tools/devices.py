@@ -10,6 +10,7 @@ import asyncio
 import os
 from pathlib import Path
 
+from mpseq_aio import link
 from mpseq_aio.agent import Agent
 
 from . import serial_link
@@ -69,19 +70,31 @@ class Device:
 
     async def do(self, what, patience=_PATIENCE, **fields):
         """Sends a command and returns its answer; DeviceError."""
-        await self._command({"do": what, **fields})
-        waiting = asyncio.ensure_future(self._answers.get())
-        done, _ = await asyncio.wait(
-            {waiting, *self._tasks}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
-        )
-        if waiting not in done:
+        waiting = asyncio.ensure_future(self._ask(what, fields))
+        try:
+            done, _ = await asyncio.wait(
+                {waiting, *self._tasks}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
             waiting.cancel()
+        if waiting not in done:
             lines = "; ".join(self.lines[-5:])
             raise DeviceError(f"{self.name}: no answer to {what!r}. It printed last: {lines}")
-        answer = waiting.result()
+        try:
+            answer = waiting.result()
+        except link.CarrierLost as error:
+            raise DeviceError(f"{self.name}: {error}") from None
         if "error" in answer:
             raise DeviceError(f"{self.name}: {answer['error']}")
         return answer
+
+    async def _ask(self, what, fields):
+        await self._command({"do": what, **fields})
+        while True:
+            answer = await self._answers.get()
+            # Not one that came too late for an earlier command; None: it could not read this one.
+            if answer["re"] in (what, None):
+                return answer
 
     async def be(self, room, **fields):
         """Gives the device its identity, named like itself; keeps its public key."""
@@ -113,8 +126,10 @@ class Device:
         """Ends the member and gives its resources back."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._release()
+        try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        finally:
+            await self._release()
 
     async def __aenter__(self):
         return self
@@ -163,7 +178,11 @@ async def connect(kind: str, name: str, relay_port: int, relay_host: str = "127.
 
         return _bridged(name, kind, transport, relay_host, relay_port, switch_off)
     transport = serial_link.SerialTransport(kind)
-    first = await serial_link.start_program(transport, AGENT)
+    try:
+        first = await serial_link.start_program(transport, AGENT)
+    except BaseException:
+        transport.close()
+        raise
 
     async def nothing():
         pass

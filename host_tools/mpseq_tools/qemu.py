@@ -10,8 +10,10 @@ class is running; what the board writes goes to whoever reads first.
 import os
 import re
 import select
+import shutil
 import subprocess
 import time
+import weakref
 from pathlib import Path
 from types import TracebackType
 
@@ -41,8 +43,17 @@ def firmware_path(name: str, linked: bool = True) -> Path:
     return Path(build) / "firmware" / f"{name}{'' if linked else '-plain'}.elf"
 
 
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+
+
 class Board:
     """One emulated board, running from construction until :meth:`close`.
+
+    A board that nobody closes ends with the object, and on Linux, whatever happens to this
+    process, with the thread that made it.
 
     :param name: one of :data:`BOARDS`, or :data:`ROOMY`.
     :param linked: the firmware with mpseq frozen and Monocypher linked in, else the plain one.
@@ -62,6 +73,7 @@ class Board:
         self.port = ""
         self._fd = -1
         self._process = self._start(name, firmware_path(name, linked), icount, seed)
+        weakref.finalize(self, _kill, self._process)
         try:
             self._open_port()
         except BaseException:
@@ -75,8 +87,14 @@ class Board:
         program, machine, seed_address = _MACHINES[name]
         if not firmware.is_file():
             raise BoardError(f"no {firmware}: run `make firmware`")
-        command = [program, *machine, "-nographic", "-monitor", "none", "-semihosting"]
+        found = shutil.which(program)
+        if found is None:
+            raise BoardError(f"no {program}: run `make deps`")
+        command = [found, *machine, "-nographic", "-monitor", "none", "-semihosting"]
         command += ["-serial", "pty", "-kernel", str(firmware)]
+        setpriv = shutil.which("setpriv")
+        if setpriv:  # not a preexec_fn, which may hang in a process with threads
+            command = [setpriv, "--pdeathsig", "KILL", "--", *command]
         if icount:
             command += ["-icount", "shift=0"]
         fds: tuple[int, ...] = ()
@@ -96,8 +114,6 @@ class Board:
                 pass_fds=fds,
                 start_new_session=True,
             )
-        except FileNotFoundError:
-            raise BoardError(f"no {program}: run `make deps`") from None
         finally:
             for fd in fds:
                 os.close(fd)
@@ -238,9 +254,7 @@ class Board:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
+        _kill(self._process)
         if self._process.stdout is not None:
             self._process.stdout.close()
 
