@@ -193,6 +193,13 @@ def test_help_of_every_command(start):
 # --- warnings
 
 
+class Inside:
+    """As much of a Chat as showing an event needs: somebody in a session, or out of it."""
+
+    def __init__(self, *members):
+        self.members = list(members)
+
+
 def shown(event, chat=None):
     """The lines one event makes."""
     lines = []
@@ -208,9 +215,12 @@ def test_what_may_be_an_attack_is_a_warning():
         (events.Unverifiable("ben", key, 9), "cannot check what ben saw"),
         (events.Unconfirmed(3, 4), "never confirmed by everyone"),
         (events.Unsent("secret"), "not sent, because somebody new is here now: secret"),
+        (events.NotInvited("eva", key), "eva"),
         (events.Left(True), "removed you"),
     ]:
-        assert "!!! WARNING: " in shown(event) and words in shown(event)
+        said = shown(event, Inside("ana", "ben"))
+        assert "!!! WARNING: " in said and words in said
+    assert "not sent, you were out before: secret" in shown(events.Unsent("secret"), Inside())
     assert "WARNING" not in shown(events.Left(False))
 
 

@@ -220,9 +220,18 @@ class LineChat:
 
     def _on_unsent(self, event):
         text = event.text if isinstance(event.text, str) else f"data ({event.text[0]})"
+        if not self.chat.members:
+            self.console.warn(f"not sent, you were out before: {show_text(text)}")
+            return
         self.console.warn(
             f"not sent, because somebody new is here now: {show_text(text)}\n"
             "Send it again if you mean them too."
+        )
+
+    def _on_notinvited(self, event):
+        self.console.warn(
+            f"{event.nick} [{fingerprint(event.key)}] was not invited: the room was full of"
+            " invitations, or they had come in meanwhile. Invite them again if need be."
         )
 
     def _on_leaveseen(self, event):

@@ -21,6 +21,12 @@ KINDS = {
 _SETTINGS = {"ack_after": 700, "batch_wait": 1500}  # a demo is in a hurry
 
 
+_TROUBLE = (
+    "Missing", "Inconsistent", "Unverifiable", "Unconfirmed", "Unsent", "NotInvited", "Refused",
+    "Fault", "Dropped", "Error",
+)
+
+
 class Show:
     """Prints the transcript and collects what was proved."""
 
@@ -59,7 +65,7 @@ class Show:
             text = f"  sees {fields[0]} leave"
         elif kind == "Left":
             text = "has left and wiped its keys"
-        elif kind in ("Missing", "Inconsistent", "Unsent", "Fault", "Dropped", "Refused"):
+        elif kind in _TROUBLE:
             text = f"! {kind} {fields}"
         if text:
             self.line(device.name, text)
@@ -182,8 +188,8 @@ async def _conversation(show, devices):
         await device.expect("SessionStarted", lambda f: len(f[1]) == 2 and f[2][0] != before)
     states = await _same_session(show, rest, "re-keyed")
     await _text(show, rest, "cellar", "still here")
-    bad = ("Missing", "Inconsistent", "Unconfirmed", "Fault", "Dropped", "Unsent")
-    trouble = [one for device in devices.values() for kind in bad for one in device.seen(kind)]
+    everyone = devices.values()
+    trouble = [one for device in everyone for kind in _TROUBLE for one in device.seen(kind)]
     show.check(not trouble, "nothing was missing, inconsistent, lost or doubled")
     free = states[1]["free"]
     show.line("cellar", f"  has {free:,} bytes of heap free")
