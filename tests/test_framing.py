@@ -5,6 +5,7 @@ import random
 import pytest
 from cobs import cobs
 
+from mpseq_aio import framing
 from mpseq_aio.framing import (
     MAX_LINE,
     MAX_PAYLOAD,
@@ -184,3 +185,37 @@ def test_a_terminal_never_gets_control_bytes_from_a_device():
     assert printable(b"\xff\xfe\x00ok") == "\\xff\\xfe\\x00ok"
     assert clean("a\x9bb\nc") == "a\\x9bb\\x0ac"
     assert clean("a\u202eb\u2066") == "a\\u202eb\\u2066"
+
+
+# --- what goes towards a device
+
+
+@pytest.mark.parametrize("step", [1, 2, 7, 1000])
+def test_a_shielded_frame_holds_nothing_that_a_repl_obeys(step):
+    payload = bytes(range(256)) * 3 + b"\x1f\x1f\x03\r\nprint('x')\r\n\x04"
+    wire = framing.shield(framing.encode(payload))
+    assert wire[:2] == b"\0\x1e" and wire[-1:] == b"\0"
+    assert not set(wire[1:-1]) & set(b"\0\x01\x02\x03\x04\x05\n\r")
+    reader = framing.FrameReader()
+    out = []
+    for at in range(0, len(wire), step):
+        out += reader.feed(wire[at : at + step])
+    assert out == [payload]
+
+
+def test_a_shielded_frame_that_is_damaged_is_dropped_and_the_next_comes():
+    payload = bytes(range(256))
+    good = framing.shield(framing.encode(payload))
+    for at in range(2, len(good) - 1, 5):
+        for byte in (0x1F, 0x40, 0x5F):
+            reader = framing.FrameReader()
+            bad = good[:at] + bytes((byte,)) + good[at + 1 :]
+            got = [item for item in reader.feed(bad + good) if isinstance(item, bytes)]
+            assert got[-1:] == [payload] and len(got) <= 2
+            assert got == [payload] * len(got)
+
+
+def test_an_escape_that_makes_a_zero_does_not_hang_the_reader():
+    reader = framing.FrameReader()
+    assert list(reader.feed(b"\0\x1e\x1f\x40\x1f\x40\0")) == []
+    assert reader.bad == 1

@@ -3,12 +3,16 @@
 import asyncio
 import contextlib
 import json
+import re
 
 from mpseq_aio import link, tcp
 from mpseq_aio.framing import clean
 
 from . import serial_link
 
+# What a device prints when no program of ours runs on it any more: a prompt, the end of a program
+# that was started through the raw REPL (Ctrl-D), or the banner after a reset.
+_PROMPT = re.compile(r">>> |>>>$|\\x04|MicroPython v\d")
 PING = 20.0  # seconds between signs of life to the relay
 
 
@@ -45,6 +49,9 @@ class Bridge:
                 item = await self.link.recv()
                 if isinstance(item, str):
                     self._console(f"{self.label or 'device'}| {item}")
+                    if self._room is not None and _PROMPT.match(item):
+                        self._console("the program on the device has ended: it leaves the room")
+                        await self._leave()
                 else:
                     await self._from_device(item)
         finally:

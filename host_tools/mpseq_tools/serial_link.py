@@ -140,7 +140,7 @@ class HostLink:
 
     async def send(self, message):
         """Sends a message tuple; CarrierLost, LinkError."""
-        data = framing.encode(link.encode(message))
+        data = framing.shield(framing.encode(link.encode(message)))
         async with self._lock:
             await self.transport.write(data)
 

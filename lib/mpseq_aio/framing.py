@@ -3,6 +3,10 @@
 One frame on the wire is `00 02 COBS(payload + CRC-32 of payload, big-endian) 00`. Whatever else
 stands between zeros is text: log lines, tracebacks, the REPL. A damaged or cut frame is dropped
 and counted, the next one comes through. Knows bytes only; `link` knows what they mean.
+
+Towards a device the same frame goes shielded: `00 1E …`, with each byte that a REPL obeys (Ctrl-A
+to Ctrl-E, line ends) as `1F` and itself xor 40. When the program on the device has ended, its prompt
+listens on this line: what strangers post in the room must not be a command to it.
 """
 
 from binascii import crc32
@@ -23,6 +27,9 @@ _ZERO = const(1)  # a zero was the last byte: the next one says what follows
 _FRAME = const(2)
 _SKIP = const(3)  # inside a frame that grew too long
 _MARK = const(2)
+_SHIELD = const(0x1E)
+_ESCAPE = const(0x1F)
+_OBEYED = b"\x01\x02\x03\x04\x05\n\r\x1f"
 _CHUNK = const(240)  # bytes from which a part of a frame is handed on to be written
 _FIRST = const(4096)  # bytes of a frame before more is asked for
 _SALVAGE = const(16)  # so many printable bytes in a row are text: chance in ciphertext 1e-7
@@ -31,6 +38,18 @@ _SALVAGE = const(16)  # so many printable bytes in a row are text: chance in cip
 def encode(payload) -> bytes:
     """The bytes to write for `payload` (bytes, at most `MAX_PAYLOAD`); ValueError when longer."""
     return b"".join([bytes(chunk) for chunk in FrameWriter().chunks(payload)])
+
+
+def shield(frame) -> bytes:
+    """A frame as `encode` makes it, with nothing in it that a REPL would obey."""
+    out = bytearray((0, _SHIELD))
+    for byte in frame[2:].rstrip(b"\0"):
+        if byte in _OBEYED:
+            out.append(_ESCAPE)
+            byte ^= 0x40
+        out.append(byte)
+    out.append(0)
+    return bytes(out)
 
 
 class FrameWriter:
@@ -118,6 +137,8 @@ class FrameReader:
         self._line = bytearray(MAX_LINE)
         self._fill = 0  # bytes used in _frame or _line, whichever the state needs
         self._state = _TEXT
+        self._shielded = False
+        self._escaped = False  # the last byte was _ESCAPE
 
     def feed(self, data):
         """Yields `bytes` (or what `take` makes) for each payload in `data` (bytes), and `str` for
@@ -129,8 +150,10 @@ class FrameReader:
         size = len(data)
         while at < size:
             if self._state == _ZERO:
-                if data[at] == _MARK:
+                if data[at] == _MARK or data[at] == _SHIELD:
                     self._state = _FRAME
+                    self._shielded = data[at] == _SHIELD
+                    self._escaped = False
                     at += 1
                 elif data[at] == 0:
                     at += 1
@@ -143,16 +166,38 @@ class FrameReader:
             if self._state == _TEXT:
                 yield from self._take_text(data, at, end)
             elif self._state == _FRAME:
-                if not self._has_room(self._fill + end - at):
+                piece = data[at:end]
+                if self._shielded:
+                    piece = self._unshield(piece)
+                if not self._has_room(self._fill + len(piece)):
                     self.overlong += 1
                     self._state = _SKIP
                 else:
-                    self._view[self._fill : self._fill + end - at] = data[at:end]
-                    self._fill += end - at
+                    self._view[self._fill : self._fill + len(piece)] = piece
+                    self._fill += len(piece)
             at = end
             if zero >= 0:
                 at += 1
                 yield from self._finish()
+
+    def _unshield(self, piece):
+        out = bytearray()
+        at = 0
+        if self._escaped and piece:
+            self._escaped = False
+            out.append(piece[0] ^ 0x40)
+            at = 1
+        while at < len(piece):
+            escape = piece.find(b"\x1f", at)
+            if escape < 0:
+                escape = len(piece)
+            out += piece[at:escape]
+            at = escape + 2
+            if escape + 1 < len(piece):
+                out.append(piece[escape + 1] ^ 0x40)
+            elif escape < len(piece):
+                self._escaped = True
+        return out
 
     def _has_room(self, size):
         """Room for `size` bytes of a frame, grown if need be and if there is memory."""
@@ -230,6 +275,8 @@ class FrameReader:
         fill = self._fill
         at = 0
         while at < fill:
+            if not frame[at]:
+                return -1
             at += frame[at]
         if at != fill:
             return -1
