@@ -66,7 +66,7 @@ vectors: $(READY) ## write tests/vectors anew
 	@$(PYTHON) tests/make_vectors.py
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf $(addprefix $(BUILD)/,unix firmware natmod mpy-cross mods lint log) $(STAMPS)/lint-c
+	rm -rf $(addprefix $(BUILD)/,unix firmware natmod mpy-cross mods lint log) $(addprefix $(STAMPS)/,lint-c mods)
 
 distclean: ## remove build/ and .venv
 	rm -rf $(BUILD) $(VENV)

@@ -84,9 +84,12 @@ def sit_down(start, relay):
     """Starts `mpseq chat` for a nick; its key is in `.key`."""
 
     def sit_down(nick):
-        program = start("chat", "--nick", nick, "--room", "kitchen", "--relay", relay, user=nick)
+        program = start(
+            "chat", "--nick", nick, "--label", nick, "--room", "kitchen", "--relay", relay,
+            user=nick,
+        )
         program.wait_for(r"connected as " + nick)
-        program.key = program.wait_for(r"you are \S+ ([0-9a-f]{64})")[1]
+        program.key = program.wait_for(r"you are \S+; your key: ([0-9a-f]{64})")[1]
         return program
 
     return sit_down
@@ -151,7 +154,7 @@ def test_mistakes_are_answered_in_the_conversation(sit_down):
     ana = sit_down("ana")
     for line, answer in [
         ("hello?", r"not done: not in a conversation"),
-        ("/invite ben", r"/invite: unknown, or something is missing"),
+        ("/invite ben", r"usage: /invite NICK KEY"),
         ("/invite ben 1234", r"not done: '1234' is not a key"),
         ("/accept", r"no such invitation"),
         ("/accept x", r"no such invitation"),

@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 import json
+import os
 import re
 
 from mpseq_aio import link, tcp
 from mpseq_aio.framing import clean
 
-from . import serial_link
+from . import qemu, serial_link
 
 # What a device prints when no program of ours runs on it any more: a prompt, the end of a program
 # that was started through the raw REPL (Ctrl-D), or the banner after a reset.
 _PROMPT = re.compile(r">>> |>>>$|\\x04|MicroPython v\d")
+HINT = 8.0  # seconds without a word of the device, then the user is told what is missing
 PING = 20.0  # seconds between signs of life to the relay
 
 
@@ -144,6 +146,12 @@ async def _ping(room):
             await room.ping()
 
 
+def _hint(bridge, say):
+    if not bridge.connected:
+        say("nothing on the device has asked for a room yet: start a program on it that uses the")
+        say('address "serial:ROOM", or give one here with --program FILE')
+
+
 def parse_address(text: str):
     """`("host", port)` of "host:port", "host" or "[v6]:port"; ValueError says what is wrong."""
     host, colon, port = text.rpartition(":")
@@ -163,11 +171,23 @@ def known_devices() -> str:
 
 async def run(device, address, room, label, baudrate, start) -> int:
     """The `mpseq bridge` command; returns the exit code: 3 when the device is not there."""
-    host, port = address
 
     def say(line):
         print(line, flush=True)
 
+    if device not in qemu.BOARDS:
+        return await _run(device, address, room, label, baudrate, start, say)
+    try:
+        with qemu.Board(device, seed=os.urandom(qemu.SEED_SIZE)) as board:
+            say(f"bridge: an emulated board, {device}, is switched on at {board.port}")
+            return await _run(board.port, address, room, label, baudrate, start, say)
+    except qemu.BoardError as error:
+        say(f"mpseq: {error}.")
+        return 3
+
+
+async def _run(device, address, room, label, baudrate, start, say):
+    host, port = address
     try:
         transport = serial_link.SerialTransport(device, baudrate)
     except link.CarrierLost as error:
@@ -179,7 +199,11 @@ async def run(device, address, room, label, baudrate, start) -> int:
         if start:
             bridge.link.feed(await serial_link.start_program(transport, start))
         say(f"bridge: {device} to the relay at {host}:{port}; stop with Ctrl-C")
-        await bridge.run()
+        hint = asyncio.get_running_loop().call_later(HINT, _hint, bridge, say)
+        try:
+            await bridge.run()
+        finally:
+            hint.cancel()
     except link.CarrierLost as error:
         say(f"mpseq: {error}.")
         say("Cure: plug the device in again and start the bridge again.")

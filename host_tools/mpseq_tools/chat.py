@@ -102,8 +102,10 @@ class LineChat:
             self.done = True
         elif name == "help":
             say(HELP)
+        elif usage := [line for line in HELP.splitlines() if line.startswith(f"/{name} ")]:
+            say(f"* usage: {usage[0]}")
         else:
-            say(f"* /{name}: unknown, or something is missing. /help shows the commands.")
+            say(f"* /{name}: unknown. /help shows the commands.")
 
     async def _accept(self, number):
         if not number.isdigit() or not 1 <= int(number) <= len(self.invitations):
@@ -195,6 +197,9 @@ class LineChat:
         self.console.say(f"#{event.number} <{event.nick}> [{event.content_type}, {size} bytes]")
 
     def _on_confirmed(self, event):
+        if len(self.chat.members) == 1:
+            self.console.say("* nobody else is in the conversation")
+            return
         self.console.say(f"* confirmed by everyone: all up to #{event.number}")
 
     def _on_unconfirmed(self, event):
@@ -290,7 +295,7 @@ def read_lines(queue, loop, fd=0):
     threading.Thread(target=work, daemon=True).start()
 
 
-async def run(nick: str, room: str, address, profile: str) -> int:
+async def run(nick: str, room: str, address, profile: str, label=None) -> int:
     """The `mpseq chat` command; returns the exit code."""
     console = Console()
     try:
@@ -300,10 +305,10 @@ async def run(nick: str, room: str, address, profile: str) -> int:
         return 4
     if created:
         console.say(f"* new identity in {keys.path_of(profile)}")
-    console.say(f"* you are {nick} {identity.public.hex()}")
+    console.say(f"* you are {nick}; your key: {identity.public.hex()}")
     console.say(f"* your fingerprint: {identity.fingerprint}")
     try:
-        chat = aio.Chat(identity, nick, tcp.TcpRoom(*address, room, nick))
+        chat = aio.Chat(identity, nick, tcp.TcpRoom(*address, room, label or link.any_label()))
         await chat.open()
     except (MpseqError, link.LinkError) as error:
         reason = f"{type(error).__name__}: {error}"

@@ -20,7 +20,7 @@ def _root():
 @app.command()
 def relay(
     host: str = typer.Option("127.0.0.1", help="Address to listen on; 0.0.0.0 for every one."),
-    port: int = typer.Option(7676, help="TCP port; 0 takes a free one."),
+    port: int = typer.Option(7676, min=0, max=65535, help="TCP port; 0 takes a free one."),
     quiet: bool = typer.Option(False, "--quiet", help="Do not print who enters and leaves."),
 ):
     """Serve rooms over TCP. It passes on what it cannot read and keeps nothing."""
@@ -34,28 +34,37 @@ def chat(
     nick: str = typer.Option(..., help="Your name in the conversation, 1-32 bytes."),
     room: str = typer.Option(..., help="Name of the room on the relay."),
     relay: str = typer.Option("127.0.0.1:7676", help="HOST:PORT of the relay."),
-    profile: str = typer.Option("default", help="Which of your identities to use."),
+    profile: str = typer.Option(
+        "default", help="Which of your identities to use; they are in MPSEQ_HOME, if that is set."
+    ),
+    label: str = typer.Option(
+        None, help="What the relay and everyone in the room sees of you; if not given, nothing."
+    ),
 ):
     """Hold a conversation from this terminal. Lines are texts, /help shows the commands."""
     from mpseq_tools.chat import run
 
-    _exit(run(nick, room, _address(relay), profile))
+    _exit(run(nick, room, _address(relay), profile, label))
 
 
 @app.command()
 def bridge(
-    device: str = typer.Option(..., help="Serial device, like /dev/ttyACM0, COM5 or /dev/pts/3."),
+    device: str = typer.Option(
+        ..., help="Serial device, like /dev/ttyACM0 or COM5; qemu-rv32 for an emulated board."
+    ),
     relay: str = typer.Option("127.0.0.1:7676", help="HOST:PORT of the relay."),
     room: str = typer.Option(None, help="Room, whatever the device asks for."),
     label: str = typer.Option(None, help="Label in the room, whatever the device asks for."),
     baud: int = typer.Option(115200, help="Speed of a real UART; USB ignores it."),
     start: str = typer.Option(None, help='MicroPython to run first, like "import main".'),
+    program: str = typer.Option(None, help="A file of MicroPython to run first."),
 ):
     """Put a device on a serial line into a room. The bridge cannot read what passes."""
     from mpseq_tools import bridge as tool
 
     address = _address(relay)
-    _exit(tool.run(device, address, room, label, baud, start))
+    source = _source(program) if program else start
+    _exit(tool.run(device, address, room, label, baud, source))
 
 
 @app.command()
@@ -77,6 +86,14 @@ def _address(text):
         return parse_address(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--relay") from None
+
+
+def _source(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeError) as error:
+        raise typer.BadParameter(f"{path}: {error}", param_hint="--program") from None
 
 
 def _exit(coroutine):

@@ -114,11 +114,13 @@ class Conversation(Talk, Rounds):
         self._act(now)
 
     def invite(self, invitees, now):
-        """Invites several at once: [(nick, 32-byte key)], at most 64 open invitations."""
+        """Invites several at once: [(nick, 32-byte key)], at most 64 open invitations. Replaces
+        open invitations of mine to the same nick or key."""
         self._need_session()
         invitees = list(invitees)
         if len(invitees) + len(self.session.members) > wire.MAX_PARTICIPANTS:
             raise errors.LocalError("a room has at most %d people" % wire.MAX_PARTICIPANTS)
+        me = self.session.me
         nicks = []
         keys = []
         for nick, key in invitees:
@@ -127,19 +129,23 @@ class Conversation(Talk, Rounds):
                 check_x25519_key(key)
             except errors.BadPublicKey:
                 raise errors.LocalError("the key of %s is not a valid key" % nick) from None
+            if key == self.identity.public:
+                raise errors.LocalError("that is your own key")
             if find(self.session.members, key) >= 0 or key in keys:
                 raise errors.LocalError("%s is here already" % nick)
-            if nick in nicks or self._membership.nick_is_promised(nick, key):
+            if nick in nicks or self._membership.nick_is_promised(nick, key, me):
                 raise errors.LocalError("the nick %s is taken" % nick)
             nicks.append(nick)
             keys.append(key)
         self._check_pending(keys)
         for one in self._invites:
-            if one.key in keys:
+            if one.key in keys or one.nick in nicks:
                 one.wipe()
-        self._invites = [one for one in self._invites if one.key not in keys]
-        me = self._member(self.session.me)
-        frame, opened = invite(self.identity, me.nick, self.room, invitees, self._random)
+        self._invites = [
+            one for one in self._invites if one.key not in keys and one.nick not in nicks
+        ]
+        nick = self._member(me).nick
+        frame, opened = invite(self.identity, nick, self.room, invitees, self._random)
         self._post_message(wire.INVITE, encode_invite(opened[0].id, invitees), now)
         self._outbox.post(frame, now)
         self._invites.extend(opened)

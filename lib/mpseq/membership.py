@@ -136,10 +136,11 @@ class Membership:
                 return True
         return False
 
-    def nick_is_promised(self, nick, key):
-        """The same, invitees included: not a rule of the protocol, but it spares confusion."""
+    def nick_is_promised(self, nick, key, me):
+        """The same, invitees of others included: not a rule of the protocol, but it spares
+        confusion."""
         for one in self.invited:
-            if one[1] == nick and one[0] != key:
+            if one[1] == nick and one[0] != key and one[3] != me:
                 return True
         return self.nick_is_taken(nick, key)
 

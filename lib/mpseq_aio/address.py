@@ -3,11 +3,13 @@
 from . import link
 
 
-def room_at(address: str, label: str):
+def room_at(address: str, label=None):
     """The carrier for an address, not opened yet; ValueError when it is not one.
 
-    `label` names me in the room. Only the carrier that is needed is imported.
+    `label` is what everyone in the room, and the relay, sees of me: by default one that says
+    nothing. Only the carrier that is needed is imported.
     """
+    label = label or link.any_label()
     if address.startswith("serial:"):
         from .serial import SerialRoom
 

@@ -203,11 +203,11 @@ class Agent:
             from .tcp import TcpRoom
 
             host, port = command["tcp"]
-            carrier = TcpRoom(host, port, command["room"], command["nick"])
+            carrier = TcpRoom(host, port, command["room"], link.any_label())
         else:
             carrier.listen()
             carrier.room = link.check_name(command["room"])
-            carrier.label = carrier.wanted = link.check_name(command["nick"])
+            carrier.label = carrier.wanted = link.any_label()
         identity = Identity.generate(random)
         self._chat = Chat(identity, command["nick"], carrier, random, settings=settings)
         return {

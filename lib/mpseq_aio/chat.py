@@ -5,6 +5,8 @@
     async for event in chat.events():
         ...
 
+or `async with Chat(…) as chat:`, which opens, and says good-bye at the end.
+
 The core is never waited for: every call into it happens between two awaits, and what it wants
 posted is posted in its order. What comes from the room can end in an event, never in an exception.
 """
@@ -63,7 +65,7 @@ class Chat:
         if isinstance(carrier, str):
             from .address import room_at
 
-            carrier = room_at(carrier, nick)
+            carrier = room_at(carrier)
         self.carrier = carrier
         self.connected = False
         self.closed = False
@@ -221,6 +223,17 @@ class Chat:
                 return self._left and not self._frames
             await asyncio.sleep(0.02)
         return True
+
+    async def __aenter__(self):
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_):
+        try:
+            if self.members:
+                await self.leave()
+        finally:
+            await self.close()
 
     async def close(self):
         """Leaves the room (the conversation too, but without a word) and ends all work. The events

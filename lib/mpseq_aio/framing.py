@@ -5,8 +5,8 @@ stands between zeros is text: log lines, tracebacks, the REPL. A damaged or cut 
 and counted, the next one comes through. Knows bytes only; `link` knows what they mean.
 
 Towards a device the same frame goes shielded: `00 1E …`, with each byte that a REPL obeys (Ctrl-A
-to Ctrl-E, line ends) as `1F` and itself xor 40. When the program on the device has ended, its prompt
-listens on this line: what strangers post in the room must not be a command to it.
+to Ctrl-E, line ends) as `1F` and itself xor 40. When the program on the device has ended, its
+prompt listens on this line: what strangers post in the room must not be a command to it.
 """
 
 from binascii import crc32

@@ -21,7 +21,7 @@ from mpseq.primitives import mc  # noqa: E402
 
 SIZES = (2, 5, 10, 20, 50)
 
-# Measured for ../shared/PEERS.md's tables: another machine, so only frames and bytes compare.
+# Measured once, on another machine, with their own libraries: only frames and bytes compare.
 PEERS_ROOM = (
     ("np1sec (C++)", 11466, 2580000, 129_000_000),
     ("Signal sender keys", 2450, 2520000, 4_700_000),
@@ -136,7 +136,7 @@ def print_room(rows):
     heads = ("one batch", "frames", "posted B", "delivered B", "CPU s", "ms/member", "x floor")
     table("Bringing a group together (one process, CPython over pymonocypher)", heads, cells)
     table(
-        "The same for others at n = 50 (their figures: shared/PEERS.md, another machine)",
+        "The same for others at n = 50 (measured elsewhere, on another machine)",
         ("peer", "frames", "posted B", "delivered B"), PEERS_ROOM,
     )
 
@@ -148,7 +148,7 @@ def print_message(rows):
         for row in rows
     ]
     table("A text on the wire (n = 10)", ("", "bytes", "send us", "receive us"), cells)
-    table("The same for others (shared/PEERS.md)", ("peer", "32 B", "256 B"), PEERS_MESSAGE)
+    table("The same for others (measured elsewhere)", ("peer", "32 B", "256 B"), PEERS_MESSAGE)
 
 
 def print_board(b):
