@@ -1,6 +1,6 @@
 """What a review found, as stories: each failed before its cure."""
 
-from house import House, Seeded
+from house import House, Seeded, raises
 
 from mpseq import Identity, errors, events, primitives, wire
 from mpseq import roster as rosters
@@ -379,3 +379,19 @@ def test_a_text_that_waits_when_i_leave_comes_back_to_me():
     house.wait(100000)
     assert [event.text for event in house.of("ben", events.Unsent)] == ["too late"]
     assert len(house.of("ben", events.Left)) == 1
+
+
+def test_a_wrong_key_in_an_invitation_can_be_corrected():
+    house = House("ana", "ben").together("ana")
+    wrong = primitives.mc.x25519_public_key(Seeded("wrong")(32))
+    house["ana"].invite([("ben", wrong)], house.now)
+    house.settle()
+    house.bring("ana", "ben")
+    house.wait(10000)
+    house.assert_one_session("ana", "ben")
+    assert house["ana"]._invites == []
+
+
+def test_nobody_invites_himself():
+    house = House("ana").together("ana")
+    raises(errors.LocalError, house["ana"].invite, [("me", house.key("ana"))], house.now)
