@@ -24,7 +24,7 @@ UNIX_HEAP = "320K"  # 64-bit objects are twice as large: what 160 KiB are to a b
 PIECE = 4000  # bytes of vectors a board takes at a time
 
 # Where a secret bit selects, only these instructions may stand, and the return.
-OBJECT = "modmonocypher.o"
+OBJECT = "binding.o"
 OBJDUMP = {
     "x64": "objdump",
     "rv32imc": "riscv64-unknown-elf-objdump",

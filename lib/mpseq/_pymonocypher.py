@@ -1,6 +1,6 @@
 """The native module `monocypher` for CPython, over the package pymonocypher 4.0.3.
 
-Same names, arguments and errors as firmware/monocypher/modmonocypher.c; its README lists them.
+Same names, arguments and errors as firmware/monocypher/binding.c; its README lists them.
 It knows nothing of the protocol. It is never frozen or installed on a board.
 
 Every argument is any object with the buffer protocol, positional only. `out`, where given, is
