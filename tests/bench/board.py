@@ -5,6 +5,7 @@ must be the ones that this process computed for it, or the measurement is void.
 """
 
 import asyncio
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "core")]
 
 from calls import Calls  # noqa: E402
-from house import House  # noqa: E402
+from house import House, Seeded  # noqa: E402
 
 from mpseq import wire  # noqa: E402
 from mpseq_tools.devices import connect  # noqa: E402
@@ -33,22 +34,14 @@ def run(f, *a):
     b = t(); f(*a); return (t() - b) * 100
 """
 
-MEMBER = """
+IMPORTS = """
 from mpseq import Conversation, Identity
 from mpseq.primitives import H, blake2b_framed
-class Seeded:
-    def __init__(self, seed):
-        self.seed = seed
-        self.at = 0
-    def __call__(self, size):
-        out = b""
-        while len(out) < size:
-            self.at += 1
-            out += blake2b_framed(b"", 32, b"test", self.seed, self.at.to_bytes(4, "big"))
-        return out[:size]
-random = Seeded(b"house/%s")
+"""
+
+MEMBER = """
+random = Seeded("house/%s")
 me = Conversation(Identity.generate(random), "%s", random)
-posted = []
 def take(now, frame):
     cost = run(me.receive, "carrier", frame, now)
     for event in me.take_events():
@@ -87,7 +80,7 @@ class Member:
 
     def __init__(self, board):
         self.board = board
-        board.exec(MEMBER % (ME, ME))
+        board.exec(IMPORTS + inspect.getsource(Seeded) + MEMBER % (ME, ME))
 
     def run(self, call):
         """Runs one call on the board: (instructions, hashes of the frames it posted)."""
