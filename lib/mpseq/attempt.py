@@ -3,7 +3,8 @@ the switch of whichever exchange takes it in (PROTOCOL.md 5.2, 5.3).
 """
 
 from . import errors, wire
-from .exchange import Exchange
+from .exchange import AUTH, CHECK, RING, Exchange
+from .judgement import is_in_form
 from .primitives import KeyPairs, wipe
 from .roster import find, open_roster, roster_key, roster_secret
 
@@ -22,6 +23,7 @@ class Attempt:
         self.roster_at = None if roster is None else now
         self.mine = mine
         self.since = now
+        self.waits_since = now  # the frames that are owed now
         self.failed = failed
         self.invitation = None  # by which I join
 
@@ -108,6 +110,26 @@ class Joiner:
             if secret:
                 return secret, invitation
         raise errors.Stranger()
+
+    def _abort_as_joiner(self, attempt, author, reason, target, now):
+        """One exchange of a joiner is dead. After the last SHARE that spends my y, if it was an
+        exchange that my inviter vouches for; then I JOIN anew (5.3, 7)."""
+        exchange = attempt.exchange
+        self._candidates.remove(attempt)
+        if exchange.shares_left or not attempt.is_vouched_for():
+            exchange.abandon(keep_keys=True)
+            return
+        if is_in_form(exchange, author, reason, target):
+            if reason in (RING, CHECK) or (
+                reason == AUTH and exchange.me in (author, target)
+            ):
+                self._outbox.post(exchange.reveal(), now)
+        exchange.abandon()
+        joining = self._joining
+        self._forget_joining()
+        self._joining = None
+        for invitation, _ in reversed(joining.asked):
+            self._ask_to_join(invitation, now)
 
     def _receive_roster_as_joiner(self, frame, now):
         joining = self._joining

@@ -7,13 +7,15 @@ here and in `rounds`; the rules of who is in stand in `membership`.
 """
 
 from . import errors, events, wire
+from .bodies import encode_invite
 from .invitation import check_invitation, invite, open_invitation
-from .membership import ANY, MAX_INVITED, encode_invite
+from .membership import ANY, CREATOR, MAX_INVITED, UNANIMOUS
 from .outbox import Outbox
 from .primitives import SUITE_XCHACHA20_POLY1305, H, check_suite, check_x25519_key
 from .roster import Room, find
 from .rounds import Rounds
 from .talk import Talk
+from .watch import Watch
 
 _MIN_PSK = 16
 _OPENINGS = 8  # invitations opened in a burst; then one in two seconds
@@ -33,9 +35,13 @@ class Settings:
         self.rekey_after = 600000
         self.rekey_frames = 1000
         self.repost_after = 10000  # a frame without echo is posted again
+        self.suspect_after = 60000  # a debt is that old when I say so
+        self.suspect_ack_after = 120000  # the same for an acknowledgement
+        self.suspect_absent_after = 15000  # the same when the carrier says that somebody left
+        self.abort_after = 5000  # who is only slow may still be heard
 
 
-class Conversation(Talk, Rounds):
+class Conversation(Talk, Watch, Rounds):
     """`identity`: an Identity; `nick`: 1-32 bytes of UTF-8; `random(n)` returns n random bytes;
     `psk`: a pre-shared key that all members must have, at least 16 bytes that nobody can guess
     (its check value lets a guest try guesses), or nothing."""
@@ -61,6 +67,7 @@ class Conversation(Talk, Rounds):
         self._unopened = []  # INVITATION frames that wait
         self._start_talk()
         self._start_rounds()
+        self._start_watch()
 
     # --- what the application sees
 
@@ -113,14 +120,18 @@ class Conversation(Talk, Rounds):
         self._found(now)
         self._act(now)
 
-    def invite(self, invitees, now):
+    def invite(self, invitees, now, replace=False):
         """Invites several at once: [(nick, 32-byte key)], at most 64 open invitations. Replaces
-        open invitations of mine to the same nick or key."""
+        open invitations of mine to the same nick or key. `replace`: the key of a member that is
+        here means another device in the place of this one (5.2)."""
         self._need_session()
         invitees = list(invitees)
-        if len(invitees) + len(self.session.members) > wire.MAX_PARTICIPANTS:
-            raise errors.LocalError("a room has at most %d people" % wire.MAX_PARTICIPANTS)
         me = self.session.me
+        new = [one for one in invitees if find(self.session.members, one[1]) < 0]
+        if len(new) + len(self.session.members) > wire.MAX_PARTICIPANTS:
+            raise errors.LocalError("a room has at most %d people" % wire.MAX_PARTICIPANTS)
+        if not self._membership.may_invite(me):
+            raise errors.LocalError("you may not invite here, or too many of your guests failed")
         nicks = []
         keys = []
         for nick, key in invitees:
@@ -131,7 +142,7 @@ class Conversation(Talk, Rounds):
                 raise errors.LocalError("the key of %s is not a valid key" % nick) from None
             if key == self.identity.public:
                 raise errors.LocalError("that is your own key")
-            if find(self.session.members, key) >= 0 or key in keys:
+            if key in keys or (not replace and find(self.session.members, key) >= 0):
                 raise errors.LocalError("%s is here already" % nick)
             if nick in nicks or self._membership.nick_is_promised(nick, key, me):
                 raise errors.LocalError("the nick %s is taken" % nick)
@@ -153,14 +164,44 @@ class Conversation(Talk, Rounds):
 
     def accept(self, invitation, now):
         """Answers an invitation (of the event Invited) with a JOIN."""
-        if self.session:
-            raise errors.LocalError("already in a conversation")
         _check_kind(invitation.room.suite, invitation.room.policy)
+        if self.session:
+            if not self._may_rejoin(invitation):
+                raise errors.LocalError("already in a conversation")
+            if len(self.session.members) > 1:
+                self._post_message(wire.LEAVE, b"", now)
+            self._out(False)
         self._ask_to_join(invitation, now)
         self._act(now)
 
     def decline(self, invitation):
         """Nothing is sent: a stranger learns nothing from silence."""
+
+    def approve(self, key, now):
+        """Lets in whoever is invited under this key (policy UNANIMOUS; the event InviteSeen)."""
+        for invitation_id in self._invitation_ids(key):
+            self._word(self._approved, key + invitation_id)
+            self._post_message(wire.APPROVE, key + invitation_id, now)
+
+    def cancel(self, key, now):
+        """Takes my invitation of this key back; with my own key: refuses the device that would
+        take the place of this one."""
+        own = key == self.identity.public
+        for invitation_id in self._invitation_ids(key, None if own else self.session.me):
+            if own:
+                self._word(self._refused, key + invitation_id)
+            self._post_message(wire.CANCEL, key + invitation_id, now)
+
+    def expel(self, key, now):
+        """Votes to remove a member: the creator's word if the policy is CREATOR, else all others
+        must say so (section 6)."""
+        self._need_session()
+        index = find(self.session.members, key)
+        if index < 0 or index == self.session.me:
+            raise errors.LocalError("there is no other member with this key")
+        self._word(self._expels, key)
+        self._post_message(wire.EXPEL, bytes((index,)), now)
+        self._act(now)
 
     def send(self, text, now):
         """Queues a text (str); it is posted as soon as the protocol allows."""
@@ -188,12 +229,6 @@ class Conversation(Talk, Rounds):
 
     # --- what the carrier brings
 
-    def carrier_enter(self, label, now):
-        """A hint for people; it changes nothing (section 2)."""
-
-    def carrier_leave(self, label, now):
-        """A hint: section 6 makes some timers shorter by it, nothing more."""
-
     def tick(self, now):
         self._act(now)
 
@@ -201,12 +236,17 @@ class Conversation(Talk, Rounds):
         """A frame of the room, mine included. A frame that is refused changes nothing; the event
         Refused says why."""
         frame = bytes(frame)
+        session = self.session
         try:
             self._outbox.echoed(frame)
             self._receive(frame, now)
+            if session and self.session is session and wire.frame_type(frame) == wire.MESSAGE:
+                self._heard(label, frame[5])
         except errors.FrameError as error:
             self._count(error)
             self._events.append(events.Refused(label, error.name))
+        if self.session:
+            self._settle(now)
         self._act(now)
 
     def _receive(self, frame, now):
@@ -220,14 +260,13 @@ class Conversation(Talk, Rounds):
             self._receive_join(frame, now)
         elif kind == wire.ROSTER:
             self._receive_roster(frame, now)
-        elif kind in (wire.SHARE, wire.CONFIRM):
+        else:
             self._receive_exchange(kind, frame, now)
-        # ABORT and REVEAL: section 7
 
     def _receive_invitation(self, frame, now):
         """Opening one costs an X25519, whoever it is for: eight at once, then one in two seconds;
         some wait for their turn."""
-        if self.session:
+        if self.session and not self._parted:
             return  # an invitee already inside ignores it (5.1)
         check_invitation(frame)
         if _short_hash(frame) in self._opened or frame in self._unopened:
@@ -256,6 +295,8 @@ class Conversation(Talk, Rounds):
             return  # for somebody else
         self._opened.append(_short_hash(frame))
         del self._opened[:-_OPENED]
+        if self.session and not self._may_rejoin(invitation):
+            return
         self._events.append(events.Invited(invitation))
 
     def _act_invitations(self, now):
@@ -271,6 +312,23 @@ class Conversation(Talk, Rounds):
         self.refused[error.name] = self.refused.get(error.name, 0) + 1
 
     # --- helpers
+
+    def _may_rejoin(self, invitation):
+        """Whether it comes from somebody that I lost sight of, in this very room (section 6)."""
+        if invitation.room.conversation_id != self.room.conversation_id:
+            return False
+        inviter = invitation.inviter
+        return inviter in self._parted and find(self.session.members, inviter) < 0
+
+    def _invitation_ids(self, key, inviter=None):
+        self._need_session()
+        found = [
+            one[2] for one in self._membership.invited
+            if one[0] == key and inviter in (None, one[3])
+        ]
+        if not found:
+            raise errors.LocalError("nobody is invited under this key")
+        return found
 
     def _need_session(self):
         if self.session is None:
@@ -301,6 +359,7 @@ class Conversation(Talk, Rounds):
             self.session.wipe()
             if self.session.keys:
                 self.session.keys.wipe()
+        self._close_trial()
         if self._joining:
             self._forget_joining()
         for one in self._invites:
@@ -311,18 +370,21 @@ class Conversation(Talk, Rounds):
         self._outbox.clear()
         self._start_talk()
         self._start_rounds()
+        self._start_watch()
         self._events.append(events.Left(removed))
 
     def _act(self, now):
         """Does what is due at `now` and sets when to look again."""
         self._wake = None
         if self.session:
-            self._unopened = []
             self._act_rounds(now)
-        else:
-            self._act_invitations(now)
+        if self.session and not self._parted:
+            self._unopened = []
+        self._act_invitations(now)
         if self.session:
             self._act_talk(now)
+        if self.session:
+            self._act_watch(now)
         self._wake_at(self._outbox.repost(now))
 
     def _wake_at(self, when):
@@ -336,5 +398,5 @@ def _short_hash(frame):
 
 def _check_kind(suite, policy):
     check_suite(suite)
-    if policy != ANY:
-        raise errors.LocalError("this policy is not available yet")
+    if policy not in (ANY, CREATOR, UNANIMOUS):
+        raise errors.LocalError("there is no policy %d" % policy)

@@ -82,8 +82,30 @@ class BadSignature(FrameError):
     name = "signature does not hold"
 
 
-class BadCommitment(FrameError):
+class Proof(FrameError):
+    """Its author, the participant `index` of the exchange, is convicted by it (section 7)."""
+
+    name = "proof of a wrong frame"
+
+    def __init__(self, index=None):
+        super().__init__()
+        self.index = index
+
+
+class BadCommitment(Proof):
     name = "opening misses its commitment"
+
+
+class Contradiction(Proof):
+    name = "two different signed parts"
+
+
+class BadReveal(FrameError):
+    name = "revealed secret does not fit its key"
+
+
+class Aborted(FrameError):
+    name = "exchange was aborted"
 
 
 class Duplicate(FrameError):

@@ -37,6 +37,24 @@ Unverifiable = namedtuple("Unverifiable", ("nick", "key", "number"))
 # `text` (str, or (content_type, bytes)) was never counted, and somebody new is here now: send it
 # again if you mean them too.
 Unsent = namedtuple("Unsent", ("text",))
+# Somebody may come in if all approve (policy UNANIMOUS), or takes the place of a device that is
+# here (`replaces`): Conversation.approve(key) or, from the old device, cancel(key).
+InviteSeen = namedtuple("InviteSeen", ("nick", "key", "by_nick", "by_key", "replaces"))
+# My device is no longer in: another one with my key came in in its place.
+Replaced = namedtuple("Replaced", ())
+# An exchange failed: `nick`, `key` said so; the old session goes on and a new exchange follows.
+ExchangeFailed = namedtuple("ExchangeFailed", ("reason", "nick", "key"))
+# This member, or guest, is proven to have cheated: it is removed.
+Convicted = namedtuple("Convicted", ("nick", "key", "why"))
+# A guest did not come in: it kept silent, or was found wrong. It may be invited again.
+GuestDropped = namedtuple("GuestDropped", ("nick", "key"))
+# Members were shown different frames, by the carrier or by somebody who says so: nobody is blamed.
+CarrierInconsistent = namedtuple("CarrierInconsistent", ())
+# `by` waits in vain for `what` of this member; it is over when that comes (then without an event).
+Suspected = namedtuple("Suspected", ("nick", "key", "by_nick", "by_key", "what"))
+# A vote to expel, and that it is decided.
+ExpelVote = namedtuple("ExpelVote", ("nick", "key", "by_nick", "by_key"))
+Expelled = namedtuple("Expelled", ("nick", "key"))
 # A member said that it leaves.
 LeaveSeen = namedtuple("LeaveSeen", ("nick", "key"))
 # I am out: by my own LEAVE, or removed by the others.

@@ -50,10 +50,13 @@ class OpenInvite:
     def wipe(self):
         wipe(self.x)
         wipe(self.k)
+        self.forget_guest()
+
+    def forget_guest(self):
+        """Its JOIN leads nowhere any more: it has to post another."""
         if self.guest:
             wipe(self.guest.ticket)
-        if self.guest:
-            wipe(self.guest.ticket)
+        self.guest = None
 
     def receive_join(self, frame, identity):
         """The Guest of a JOIN that this invitation's invitee made; Stranger when it is not his."""

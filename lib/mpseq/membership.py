@@ -1,108 +1,239 @@
 """Who is coming and who is going in one session: what follows from its control messages, in order.
 
-Every participant keeps the same state here, because it changes only at frames of the session
-(PROTOCOL.md 5.1-5.3, 6). Suspicion, votes and convictions (sections 6, 7) add to `due()`.
+Every participant keeps the same state here, because it changes only at frames of the room
+(PROTOCOL.md 5.1-5.3, 6). Who is due for removal can differ between those who no longer hear one
+another, and only between them.
 """
 
 from . import errors, wire
-from .primitives import KEY, check_eddsa_key, check_x25519_key
+from .bodies import ADMIT, REMOVE, read_keys
+from .primitives import KEY, check_x25519_key, wipe
 from .roster import Guest, Participant, by_nick, check_order, find, read_guest
+from .suspicion import Suspicions
 
-# What a PROPOSE does.
-REMOVE = 0
-ADMIT = 1
-REKEY = 2
-
-# Policies: who may invite.
-ANY = 0
+# Policies: who may invite, and who may expel.
+ANY = 0  # any participant; all others together
+CREATOR = 1  # only the creator, or any once it is gone; its word, or all others together
+UNANIMOUS = 2  # any, if all others approve; all others together
 
 MAX_INVITED = 64
-
-
-class Proposal:
-    """The body of a PROPOSE: N (16), E (32), psk check (8), what it does."""
-
-    def __init__(self, nonce, secret, check, what, removed=(), carried=(), pair=None):
-        self.nonce = nonce
-        self.secret = secret
-        self.check = check
-        self.what = what
-        self.removed = removed
-        self.carried = carried
-        self.pair = pair  # (y, t) of an author who is alone
-
-    def encode(self):
-        """A bytearray: wipe it, E stands in it."""
-        rest = bytes((self.what,))
-        if self.what == REMOVE:
-            rest += bytes((len(self.removed),)) + bytes(self.removed)
-        elif self.what == ADMIT:
-            rest += encode_admit(self.carried)
-        if self.pair:
-            rest += self.pair[0] + self.pair[1]
-        out = bytearray(56 + len(rest))
-        out[:16] = self.nonce
-        out[16:48] = self.secret
-        out[48:56] = self.check
-        out[56:] = rest
-        return out
-
-
-def read_proposal(body, alone):
-    reader = wire.Reader(body)
-    nonce = reader.take(16)
-    secret_at = reader.at
-    reader.view(KEY)
-    check = reader.take(8)
-    what = reader.byte()
-    removed = carried = ()
-    pair = None
-    if what == REMOVE:
-        removed = list(reader.take(reader.byte()))
-    elif what == ADMIT:
-        carried = [read_guest(reader) for _ in range(reader.byte())]
-    elif what != REKEY:
-        raise errors.OutOfPlace()
-    if alone:
-        pair = (check_x25519_key(reader.take(KEY)), check_eddsa_key(reader.take(KEY)))
-    reader.end()
-    secret = wire.Reader(body, secret_at).secret(KEY)
-    return Proposal(nonce, secret, check, what, removed, carried, pair)
-
-
-def encode_invite(invitation_id, invitees):
-    """Body of INVITE: id, count, [nick, A] of one batch."""
-    listed = [wire.text_bytes(nick, wire.MAX_NICK) + key for nick, key in invitees]
-    return invitation_id + bytes((len(listed),)) + b"".join(listed)
-
-
-def encode_admit(guests):
-    """Body of ADMIT: count, [nick, A, y, t, ticket]."""
-    return bytes((len(guests),)) + b"".join([guest.encode_admission() for guest in guests])
+_MOST_FAILED = 3  # guests of one inviter that failed: then it may admit no more in this session
+_STRIKES = 2
+_LOG = 64  # changes of who is due that are remembered
 
 
 class Membership:
-    """`members`: list of events.Member of the session; `next_keys`: their (y, t)."""
+    """`members`: list of events.Member of the session; `next_keys`: their (y, t); `me`: my index;
+    `room`: a Room, for its policy and creator."""
 
-    def __init__(self, members, next_keys):
+    def __init__(self, members, next_keys, me, room):
+        n = len(members)
         self.members = members
         self._next_keys = next_keys
-        self.left = []  # indexes, in the order of their LEAVE
+        self._me = me
+        self._policy = room.policy
+        self._creator = find(members, room.creator)
+        self.gone = []  # indexes: left, convicted, expelled or parted from, for good
+        self.silent = []  # those of them that only fell silent
+        self.group = list(range(n))  # those I go on with
+        self.suspicions = Suspicions(n)
         self.invited = []  # (key, nick, invitation id, inviter's index)
         self.guests = []  # Guests that were ADMITted and wait for an exchange
+        self.dropped = []  # keys of guests that the running exchange must not bring in
+        self._doomed = []  # those of them that nothing can save
+        self._approvals = []  # (author, key, invitation id)
+        self._votes = []  # (author, target) of EXPEL
+        self._failures = [0] * n  # guests of each inviter that failed
+        self._strikes = [0] * n
+        self._keys_due = []  # who has not posted fresh KEYS since the last ABORT
+        self._log = [(0, ())]  # (session frames, who was due from then on) since the PROPOSE
+
+    # --- who is in (6)
 
     def is_void(self, index):
-        return index in self.left
+        return index in self.gone
 
     def due(self):
         """Indexes that the next exchange must remove, ascending."""
-        return sorted(self.left)
+        return [index for index in range(len(self.members)) if index not in self.group]
 
     def remaining(self):
-        return [who.index for who in self.members if who.index not in self.left]
+        return self.group
 
-    def leave(self, index):
-        self.left.append(index)
+    def remove(self, index):
+        """For good: by its LEAVE, a proof, a vote, or an ABORT."""
+        if index not in self.gone:
+            self.gone.append(index)
+
+    def part(self, index):
+        """The same for one that is due, whatever comes since."""
+        if index not in self.gone:
+            self.silent.append(index)
+            self.gone.append(index)
+
+    def vote(self, author, target):
+        """EXPEL; returns whether it is new."""
+        if target in self.gone or target == author or (author, target) in self._votes:
+            return False
+        self._votes.append((author, target))
+        return True
+
+    def settle(self, count):
+        """To be called after each frame; `count`: frames of the session so far. Returns the
+        indexes that are expelled by it."""
+        expelled = []
+        while True:
+            self._gather()
+            target = self._voted_out()
+            if target is None:
+                break
+            expelled.append(target)
+            self.gone.append(target)  # and votes no more
+        suspicions = self.suspicions
+        self.dropped = list(self._doomed)
+        for _, target, _, _ in suspicions.stands:
+            if not isinstance(target, int) and target not in self.dropped:
+                if suspicions.all_suspect(self.group, target):
+                    self.dropped.append(target)
+        due = tuple(self.due() + self.dropped)
+        if due != self._log[-1][1]:
+            self._log.append((count, due))
+            del self._log[1 : max(1, len(self._log) - _LOG)]
+        return expelled
+
+    def _gather(self):
+        alive = [who.index for who in self.members if who.index not in self.gone]
+        me = self._me
+        if me in self.gone and alive:
+            me = alive[0]  # as the others see it
+        self.group = self.suspicions.group(me, alive) if alive else []
+
+    def _voted_out(self):
+        if self._votes:
+            for target in self.group:
+                if self._is_expelled(target):
+                    return target
+        return None
+
+    def _is_expelled(self, target):
+        creator = self._creator
+        if self._policy == CREATOR and creator in self.group:
+            if (creator, target) in self._votes:
+                return True
+        others = [index for index in self.group if index != target]
+        for index in others:
+            if (index, target) not in self._votes:
+                return False
+        return bool(others)
+
+    def start_log(self, count):
+        """At an accepted PROPOSE: ABORT(removed) looks back no further."""
+        self.dropped = []
+        self._doomed = []
+        self._log = [(count, tuple(self.due()))]
+
+    def was_due(self, who, k, count):
+        """Whether `who` (an index, or the key of a guest) was due after k frames of the session,
+        or may have been: a flood of changes can push that out of what I remember."""
+        log = self._log
+        if not log[0][0] <= k <= count:
+            return False
+        for at in range(len(log)):
+            until = log[at + 1][0] if at + 1 < len(log) else count
+            if log[at][0] <= k <= until and who in log[at][1]:
+                return True
+        return len(log) >= _LOG and k < log[1][0]
+
+    def strike(self, index):
+        """A sign that is no proof; the second one is ground for suspicion (7)."""
+        self._strikes[index] += 1
+
+    def struck(self, index):
+        return self._strikes[index] >= _STRIKES
+
+    # --- fresh KEYS after an ABORT (5.5)
+
+    def ask_keys(self):
+        self._keys_due = [who.index for who in self.members if who.index not in self.gone]
+
+    def keys_missing(self):
+        return [index for index in self._keys_due if index in self.group]
+
+    def take_keys(self, author, body):
+        """The first from each counts; returns them."""
+        pair = read_keys(body)
+        if author not in self._keys_due:
+            raise errors.OutOfPlace()
+        self._keys_due.remove(author)
+        self._next_keys[author] = pair
+        return pair
+
+    # --- who comes (5.1-5.3)
+
+    def may_invite(self, author):
+        if self._failures[author] >= _MOST_FAILED:
+            return False
+        return self._policy != CREATOR or author == self._creator or (
+            self._creator not in self.group
+        )
+
+    def take_approval(self, author, key, invitation_id):
+        for one in self.invited:
+            if one[0] == key and one[2] == invitation_id and one[3] != author:
+                if (author, key, invitation_id) in self._approvals:
+                    raise errors.Duplicate()
+                self._approvals.append((author, key, invitation_id))
+                return
+        raise errors.OutOfPlace()
+
+    def is_approved(self, key, inviter):
+        """Whether everyone has approved this inviter's invitation, if the policy asks for it."""
+        if self._policy != UNANIMOUS:
+            return True
+        for one in self.invited:
+            if one[0] == key and one[3] == inviter:
+                for index in self.group:
+                    if index != inviter and (index, key, one[2]) not in self._approvals:
+                        return False
+                return True
+        return False
+
+    def take_cancel(self, author, key, invitation_id):
+        """By the inviter, or by the device that would be replaced; returns the inviter's index."""
+        for one in self.invited:
+            if one[0] == key and one[2] == invitation_id:
+                if author == one[3] or self.members[author].key == key:
+                    self.invited.remove(one)
+                    inviter = self.members[one[3]].key
+                    self._forget_guest(key, inviter)
+                    self.drop(key)
+                    return one[3]
+        raise errors.OutOfPlace()
+
+    def drop(self, key):
+        """The running exchange must not bring in this guest."""
+        if key not in self._doomed:
+            self._doomed.append(key)
+
+    def guest_failed(self, guest):
+        """It is dropped, never barred; its inviter is counted for it (7)."""
+        inviter = find(self.members, guest.inviter)
+        if inviter >= 0:
+            self._failures[inviter] += 1
+        self._forget_guest(guest.key, guest.inviter)
+
+    def _forget_guest(self, key, inviter):
+        for guest in self.guests:
+            if guest.key == key and guest.inviter == inviter:
+                wipe(guest.ticket)
+                self.guests.remove(guest)
+                return
+
+    def end_admissions(self):
+        """After an ABORT that came after the last SHARE, and at the switch."""
+        for guest in self.guests:
+            wipe(guest.ticket)
+        self.guests = []
 
     def take_invite(self, author, body):
         """INVITE: nick and key of people to come. The nick is what they are told under; which one
@@ -115,12 +246,12 @@ class Membership:
             listed.append((check_x25519_key(reader.take(KEY)), nick, invitation_id, author))
         reader.end()
         kept = [one for one in self.invited if not _invited_by(one, author, listed)]
-        if not listed or len(kept) + len(listed) > MAX_INVITED:
+        if not listed or len(kept) + len(listed) > MAX_INVITED or not self.may_invite(author):
             raise errors.OutOfPlace()
         nicks = []
         keys = []
         for key, nick, _, _ in listed:
-            if nick in nicks or key in keys or find(self.members, key) >= 0:
+            if nick in nicks or key in keys or key == self.members[author].key:
                 raise errors.OutOfPlace()
             nicks.append(nick)
             keys.append(key)
@@ -128,8 +259,9 @@ class Membership:
         return listed
 
     def nick_is_taken(self, nick, key):
-        """Whether a member, or a guest other than `key`, has this nick."""
-        if by_nick(self.members, nick):
+        """Whether a member or a guest other than `key` has this nick."""
+        member = by_nick(self.members, nick)
+        if member and member.key != key:
             return True
         for guest in self.guests:
             if guest.nick == nick and guest.key != key:
@@ -163,8 +295,12 @@ class Membership:
         that is free."""
         inviter = self.members[author].key
         keys = []
+        if guests and not self.may_invite(author):
+            raise errors.OutOfPlace()
         for guest in guests:
             if not self.is_invited(guest.key, author) or guest.key in keys:
+                raise errors.OutOfPlace()
+            if not self.is_approved(guest.key, author):
                 raise errors.OutOfPlace()
             keys.append(guest.key)
             if self.nick_is_taken(guest.nick, guest.key):
@@ -199,6 +335,8 @@ class Membership:
         """
         due = self.due()
         joiners = []
+        if author in due or self.keys_missing():
+            raise errors.OutOfPlace()
         if proposal.what == REMOVE:
             if not due or list(proposal.removed) != due:
                 raise errors.OutOfPlace()
@@ -215,10 +353,11 @@ class Membership:
         return people, [who for who in people if isinstance(who, Guest)]
 
     def _together(self, joiners, due, pair):
-        """Members not due, and joiners, ascending by A; OutOfPlace if that is no roster."""
+        """Members not due, and joiners, ascending by A; OutOfPlace if that is no roster. One who
+        joins under a member's key replaces it (5.2)."""
         people = list(joiners)
         for who in self.members:
-            if who.index in due:
+            if who.index in due or find(joiners, who.key) >= 0:
                 continue
             y, t = pair or self._next_keys[who.index]
             people.append(Participant(who.nick, who.key, y, t))

@@ -71,6 +71,10 @@ class Outbox:
         """Frames of these types are not worth posting again."""
         self._unechoed = [e for e in self._unechoed if e[0][0] & 15 not in frame_types]
 
+    def forget_all_but(self, frame_type):
+        """At a switch nothing else of mine is worth posting again."""
+        self._unechoed = [e for e in self._unechoed if e[0][0] & 15 == frame_type]
+
     def repost(self, now):
         """Posts again what has no echo for too long; returns when the next one falls due."""
         wake = None
@@ -82,6 +86,14 @@ class Outbox:
             if wake is None or entry[1] < wake:
                 wake = entry[1]
         return wake
+
+    def unheard(self):
+        """Whether something was posted again already and is still without echo: the carrier, or
+        my line to it, is away."""
+        for entry in self._unechoed:
+            if entry[2] > self.repost_after:
+                return True
+        return False
 
     def take_frames(self):
         frames = self.frames
@@ -96,6 +108,17 @@ class Outbox:
     def clear(self):
         self._unechoed = []
         self.texts = []
+
+
+class Withheld:
+    """A text that came after the span: `place` is the number of frames of the session then."""
+
+    def __init__(self, message, place):
+        self.kind = message.kind
+        self.body = bytes(message.body)
+        self.index = message.index
+        self.counter = message.counter
+        self.place = place
 
 
 class Shown:
@@ -117,6 +140,10 @@ class Shown:
     def close(self, counters):
         """The span ends: what comes after these counters is not shown (4, Span)."""
         self._upto = list(counters)
+
+    def reopen(self):
+        """An ABORT: what came since the span ended counts after all."""
+        self._upto = None
 
     def has_or_show(self, index, counter, counters):
         """Whether it was shown; if it was not, then it is now. `counters`: so far, in a session

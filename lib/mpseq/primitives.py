@@ -143,6 +143,21 @@ def tdh(out, identity, keys, key, y, first):
         wipe(shared)
 
 
+def tdh_revealed(out, low, x_low, high, x_high):
+    """The pairwise key of two participants (`low`: of the lower index) from both their revealed x,
+    as anyone can compute it (section 7)."""
+    shared = bytearray(96)
+    view = memoryview(shared)
+    try:
+        dh(x_high, low.key, view[0:32])
+        dh(x_low, high.key, view[32:64])
+        dh(x_low, high.y, view[64:96])
+        ends = (low.key, low.y, high.key, high.y)
+        blake2b_framed(_NO_KEY, out, b"tdh", view[0:32], view[32:64], view[64:96], *ends)
+    finally:
+        wipe(shared)
+
+
 def sign(secret, digest):
     return mc.eddsa_sign(secret, digest)
 

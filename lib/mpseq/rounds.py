@@ -1,27 +1,19 @@
 """How a conversation gets from one session to the next: propose, roster, share, confirm, switch
-(PROTOCOL.md 5), leaving and re-keying (6). The part of Conversation that owns the exchange.
-
-Section 7 (ABORT, REVEAL, judgement, KEYS) and suspicion take their place at `_shares_complete`,
-where an exchange with a `failure` stays, and in `Membership.due`.
+(PROTOCOL.md 5), leaving and re-keying (6). The part of Conversation that owns the exchange; how
+one ends badly stands in `failures`.
 """
 
 from . import errors, events, wire
 from .attempt import Attempt, Joiner
+from .bodies import ADMIT, REKEY, REMOVE, Proposal, read_invitee, read_proposal
 from .code import session_code
 from .exchange import Exchange
-from .invitation import ID, MOST_JOIN_BYTES
-from .membership import (
-    ADMIT,
-    REKEY,
-    REMOVE,
-    Membership,
-    Proposal,
-    encode_admit,
-    encode_invite,
-    read_proposal,
-)
+from .failures import _GUESTS_REVEAL, Failures
+from .invitation import ID
+from .inviting import Inviting
+from .membership import Membership
 from .primitives import KeyPairs, equal, signing_key, wipe
-from .roster import Participant, find, roster_frame
+from .roster import Guest, Participant, find, roster_frame
 from .session import Session
 
 _LEAVE_ANYWAY = 30000  # ms: texts that wait do not hold one who leaves for longer
@@ -29,11 +21,12 @@ _EXCHANGE_ENDS = 90000  # ms: nor does an exchange, which may need frames posted
 _ROSTER_STEP = 1000  # ms between members who post a ROSTER that its proposer owes
 
 
-class Rounds(Joiner):
+class Rounds(Failures, Inviting, Joiner):
     def _start_rounds(self):
         self._start_joining()
+        self._start_failures()
+        self._start_inviting()
         self._attempt = None  # the exchange of a participant
-        self._invites = []  # my OpenInvites
         self._membership = None
         self._last_rekey = None  # who proposed, if the latest PROPOSE was a re-key
         self._rekey_asked = False
@@ -43,8 +36,8 @@ class Rounds(Joiner):
         self._failed = 0
         self._number = 0
         self._since = 0  # start of the session
-        self._due_at = None  # since when somebody is due for removal
-        self._guests_at = None  # the last ADMIT
+        self._due_at = None  # when a PROPOSE may remove those who are due
+        self._parted = []  # keys of members that fell silent and were parted from
         self._rekey_at = None  # since when a re-key is due
 
     # --- founding, and sessions of one
@@ -62,23 +55,6 @@ class Rounds(Joiner):
         exchange.derive(bytearray(self._random(32)))
         self._enter(Attempt(exchange, None, True, now, self._failed), now)
 
-    # --- what a JOIN brings
-
-    def _receive_join(self, frame, now):
-        if not self.session or not self._invites:
-            return
-        if len(frame) > MOST_JOIN_BYTES:
-            raise errors.Oversized()
-        for one in self._invites:
-            try:
-                guest = one.receive_join(frame, self.identity)
-            except errors.Stranger:
-                continue
-            one.since = now
-            one.admitted = False
-            self._events.append(events.GuestReady(guest.nick, guest.key))
-            return
-
     # --- what is due
 
     def _act_rounds(self, now):
@@ -88,6 +64,8 @@ class Rounds(Joiner):
             self._act_roster(now)
         elif not self._proposed:
             self._act_propose(now)
+        if self.session and self._attempt:
+            self._act_abort(now)
 
     def _act_leaving(self, now):
         """LEAVE ends at a switch, so it waits for the one that is under way, and for texts of mine
@@ -97,7 +75,9 @@ class Rounds(Joiner):
             anyway = max(anyway, self._attempt.since + _EXCHANGE_ENDS)
             self._act_roster(now)
         heard = self._membership.is_void(self.session.me)
-        if now < anyway and (heard or self._attempt or self._outbox.texts):
+        if heard and not self._attempt:
+            self._out(False)
+        elif now < anyway and (heard or self._attempt or self._outbox.texts):
             if heard or not self._leave_posted:
                 self._wake_at(anyway)
         elif heard or (len(self.session.members) == 1 and not self._attempt):
@@ -122,9 +102,14 @@ class Rounds(Joiner):
 
     def _act_propose(self, now):
         membership = self._membership
+        if membership.keys_missing() or self._trial_waits():
+            return
+        if self._guests_owe() and now < self._aborted_at + _GUESTS_REVEAL:
+            self._wake_at(self._aborted_at + _GUESTS_REVEAL)
+            return
         due = membership.due()
         if due:
-            if self.session.me not in due:
+            if self.session.me not in due and self._due_at is not None:
                 self._propose_in_turn(REMOVE, self._due_at, membership.remaining(), now)
             return
         if self._act_guests(now):
@@ -134,54 +119,6 @@ class Rounds(Joiner):
             self._propose_in_turn(ADMIT, at, membership.remaining(), now)
             return
         self._act_rekey(now)
-
-    def _act_guests(self, now):
-        """Brings in those who answered my invitations; waits a little so that they come as one
-        batch. Returns whether there is something of mine to wait for."""
-        ready = [one for one in self._invites if one.guest and not one.admitted]
-        if not ready:
-            return False
-        last = max([one.since for one in ready])
-        if len(ready) < len(self._invites) and now < last + self.settings.batch_wait:
-            self._wake_at(last + self.settings.batch_wait)
-            return True
-        membership = self._membership
-        me = self.session.me
-        room_left = wire.MAX_PARTICIPANTS - len(self.session.members) - len(membership.guests)
-        ready = self._admissible(ready)[: max(0, room_left)]
-        if not ready:
-            return False
-        guests = [one.guest for one in ready]
-        if membership.guests or [one for one in membership.invited if one[3] != me]:
-            try:
-                membership.with_guests(me, guests)
-            except errors.OutOfPlace:
-                return False
-            for one in ready:
-                one.admitted = True
-            self._post_message(wire.ADMIT, encode_admit(guests), now)
-            return True
-        return self._propose(ADMIT, now, guests)
-
-    def _admissible(self, ready):
-        """Those whose INVITE stands, each with a free nick: its own choice, else the one in its
-        invitation, else that with a number."""
-        membership = self._membership
-        taken = []
-        out = []
-        for one in ready:
-            guest = one.guest
-            if not membership.is_invited(guest.key, self.session.me):
-                continue
-            nick = guest.nick
-            number = 0
-            while nick in taken or membership.nick_is_taken(nick, guest.key):
-                number += 1
-                nick = wire.numbered(one.nick, number)
-            guest.nick = nick
-            taken.append(nick)
-            out.append(one)
-        return out
 
     def _act_rekey(self, now):
         settings = self.settings
@@ -249,11 +186,12 @@ class Rounds(Joiner):
             self._receive_propose(author, message.body, now)
         elif kind == wire.INVITE:
             try:
-                membership.take_invite(author, message.body)
+                listed = membership.take_invite(author, message.body)
             except errors.FrameError:
                 if author == self.session.me:
                     self._not_invited(bytes(message.body[:ID]))
                 raise
+            self._see_invitees(author, listed, now)
         elif kind == wire.ADMIT:
             if author == self.session.me:
                 for one in self._invites:
@@ -266,34 +204,31 @@ class Rounds(Joiner):
             if len(message.body):
                 raise errors.TrailingBytes()
             self._receive_leave(author, now)
+        elif kind == wire.KEYS:
+            self._receive_keys(author, message.body)
+        elif kind == wire.SUSPECT:
+            self._receive_suspect(author, message.body, now)
+        elif kind == wire.EXPEL:
+            self._receive_expel(author, message.body)
+        elif kind == wire.APPROVE:
+            membership.take_approval(author, *read_invitee(message.body))
+        elif kind == wire.CANCEL:
+            self._receive_cancel(author, *read_invitee(message.body))
         else:
-            raise errors.OutOfPlace()  # APPROVE, CANCEL, SUSPECT, KEYS, EXPEL
-
-    def _not_invited(self, invitation_id):
-        """An INVITE of mine that was not right at its place is taken back."""
-        still = []
-        for one in self._invites:
-            if one.id != invitation_id:
-                still.append(one)
-                continue
-            self._events.append(events.NotInvited(one.nick, one.key))
-            one.wipe()
-        self._invites = still
+            raise errors.UnknownType()
 
     def _receive_leave(self, author, now):
         if author == self.session.me and not self._attempt:
             self._out(False)
             return
-        self._membership.leave(author)  # it ends at the switch; I shall say it again
+        self._membership.remove(author)  # it ends at the switch; I shall say it again
         if author == self.session.me:
             return
-        if self._due_at is None:
-            self._due_at = now
         who = self._member(author)
         self._events.append(events.LeaveSeen(who.nick, who.key))
 
     def _receive_propose(self, author, body, now):
-        if self._attempt:
+        if self._attempt or self._trial_waits():
             raise errors.OutOfPlace()
         session = self.session
         proposal = read_proposal(body, len(session.members) == 1)
@@ -305,12 +240,20 @@ class Rounds(Joiner):
             wipe(proposal.secret)
             raise
         self._last_rekey = self._member(author).key if proposal.what == REKEY else None
+        self._exchanges += 1
+        self._close_trial()
+        membership = self._membership
+        for index in membership.due():
+            membership.part(index)  # whatever comes since: they are void from here on (6)
+        membership.start_log(session.count)
         me = find(people, self.identity.public)
         if me < 0:
-            self._out(True)
+            self._out(self._leaving is None)
             return
+        replaced = isinstance(people[me], Guest)
         exchange = Exchange(
-            self.room, proposal.secret, proposal.nonce, people, me, session.keys, self.identity
+            self.room, proposal.secret, proposal.nonce, people,
+            -1 if replaced else me, None if replaced else session.keys, self.identity
         )
         if len(people) == 1:
             self._switch_alone(exchange, now)
@@ -320,7 +263,7 @@ class Rounds(Joiner):
             roster = roster_frame(
                 self.room, proposal.secret, proposal.nonce, people, joiners, self._failed
             )
-        share = None if joiners else exchange.share(self._random)
+        share = None if joiners or replaced else exchange.share(self._random)
         self._attempt = Attempt(exchange, roster, author == session.me, now, self._failed)
         if share:
             self._outbox.post(share, now)
@@ -334,17 +277,18 @@ class Rounds(Joiner):
                 raise errors.OutOfPlace()
             if attempt.started:
                 raise errors.Duplicate()
-            share = attempt.exchange.share(self._random)
             attempt.started = True
             attempt.roster_at = None
-            self._outbox.post(share, now)
+            attempt.waits_since = now
+            if attempt.exchange.me >= 0:
+                self._outbox.post(attempt.exchange.share(self._random), now)
         elif self._joining:
             self._receive_roster_as_joiner(frame, now)
 
     def _receive_exchange(self, kind, frame, now):
         attempts = self._candidates
         if self.session:
-            attempts = [self._attempt] if self._attempt else []
+            attempts = [one for one in (self._attempt, self._dead) if one]
         elif not self._joining:
             return
         if len(frame) < 6:
@@ -365,19 +309,47 @@ class Rounds(Joiner):
         # a joiner sees the exchanges of others go by
 
     def _take_exchange(self, kind, attempt, frame, now):
-        if not attempt.started:
-            raise errors.OutOfPlace()
         exchange = attempt.exchange
-        if kind == wire.SHARE:
-            exchange.receive_share(frame)
-            if exchange.shares_left == 0:
-                self._shares_complete(exchange, now)
+        if kind == wire.REVEAL:
+            if self.session:
+                self._receive_reveal(attempt, frame)
+        elif exchange.dead:
+            raise errors.Aborted()
+        elif kind == wire.ABORT:
+            self._receive_abort(attempt, frame, now)
+        elif not attempt.started:
+            raise errors.OutOfPlace()
         else:
-            index, closing = exchange.receive_confirm(frame)
-            if closing and self.session:
-                self._receive_closing(closing, exchange.people[index].key, now)
-            if exchange.complete:
-                self._enter(attempt, now)
+            try:
+                if kind == wire.SHARE:
+                    self._take_share(attempt, frame, now)
+                else:
+                    self._take_confirm(attempt, frame, now)
+            except errors.Proof as error:
+                if self.session:
+                    self._convict(exchange.people[error.index], error.name)
+                raise
+
+    def _take_share(self, attempt, frame, now):
+        exchange = attempt.exchange
+        exchange.receive_share(frame)
+        if exchange.shares_left == 0:
+            attempt.waits_since = now
+            self._shares_complete(exchange, now)
+        self._cry(attempt, now)
+
+    def _take_confirm(self, attempt, frame, now):
+        exchange = attempt.exchange
+        index, closing = exchange.receive_confirm(frame)
+        if closing and self.session:
+            self._receive_closing(closing, exchange.people[index].key, now)
+        if not exchange.complete:
+            self._cry(attempt, now)
+        elif exchange.me < 0:
+            self._events.append(events.Replaced())
+            self._out(True)
+        else:
+            self._enter(attempt, now)
 
     def _shares_complete(self, exchange, now):
         if self.session:
@@ -385,7 +357,7 @@ class Rounds(Joiner):
         elif self._confirmed():
             return  # a y serves one sid from CONFIRM on (3)
         if not exchange.ready:
-            return  # section 7: ABORT and judgement of exchange.failure
+            return
         closing = self._closing_ack() if self.session else b""
         self._outbox.post(exchange.confirm(closing), now)
 
@@ -401,7 +373,10 @@ class Rounds(Joiner):
         ]
         old = self.session
         before = old.members if old else []
-        joined = [who for who in members if find(before, who.key) < 0]
+        joined = [
+            who for who in members
+            if find(before, who.key) < 0 or (old and isinstance(people[who.index], Guest))
+        ]
         left = [who for who in before if find(members, who.key) < 0]
         if len(people) == 1:
             session = Session.alone(exchange, signing_key(self._random), members)
@@ -412,7 +387,10 @@ class Rounds(Joiner):
         if attempt.invitation:
             self.room = attempt.invitation.room
         if old:
+            self._part(left)
             self._close_session(old, joined)
+            self._close_trial()
+            self._membership.end_admissions()
         exchange.wipe()
         for candidate in self._candidates:
             if candidate is not attempt:
@@ -422,8 +400,6 @@ class Rounds(Joiner):
             self._joining.forget_tickets()
         self._joining = None
         self._attempt = None
-        for guest in self._membership.guests if old else ():
-            wipe(guest.ticket)
         self._proposed = False
         self._leave_posted = False
         self._due_at = self._guests_at = self._rekey_at = None
@@ -431,32 +407,20 @@ class Rounds(Joiner):
         self._number += 1
         self._failed = 0
         self.session = session
-        self._membership = Membership(members, session.next_keys)
-        self._outbox.forget(
-            (wire.MESSAGE, wire.JOIN, wire.ROSTER, wire.SHARE, wire.CONFIRM)
-        )
+        self._membership = Membership(members, session.next_keys, session.me, self.room)
+        self._start_watch()
+        self._doomed_at = None
+        self._outbox.forget_all_but(wire.INVITATION)
         self._open_session(session)
         self._events.append(
             events.SessionStarted(
                 self._number, list(members), session.code, joined, left, attempt.failed
             )
         )
-        self._invite_again(now)
+        self._invite_again(joined, now)
+        self._vote_again(now)
 
-    def _invite_again(self, now):
-        """Invitations end at the switch: those still meant are posted again (section 4)."""
-        members = self.session.members
-        still = []
-        for one in self._invites:
-            if find(members, one.key) >= 0:
-                one.wipe()
-                continue
-            one.admitted = False
-            still.append(one)
-        self._invites = still
-        done = []
-        for one in still:
-            if one.id not in done:
-                done.append(one.id)
-                batch = [(it.nick, it.key) for it in still if it.id == one.id]
-                self._post_message(wire.INVITE, encode_invite(one.id, batch), now)
+    def _part(self, left):
+        """Remembers with whom I might meet again: those that only fell silent."""
+        silent = [who.key for who in left if who.index in self._membership.silent]
+        self._parted = (self._parted + silent)[-wire.MAX_PARTICIPANTS :]

@@ -228,6 +228,10 @@ class Session:
         except errors.FrameError:
             return None
 
+    def ack_of(self, index):
+        """How many frames this member says it has seen, whatever it saw."""
+        return self._ack_n[index]
+
     @property
     def waiting(self):
         """How many messages of mine were posted and did not come back yet."""

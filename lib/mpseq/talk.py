@@ -3,12 +3,13 @@
 """
 
 from . import errors, events, wire
-from .outbox import MAX_QUEUE, Shown, decode_text, is_text, text_again
+from .outbox import MAX_QUEUE, Shown, Withheld, decode_text, is_text, text_again
 from .roster import find
 from .session import DIFFERENT, TOO_OLD
 
 _MAX_BODY = 15000  # bytes of one text or datum: it fits one frame
 _LATEST_ACK = 60000  # ms after a text
+_MOST_WITHHELD = 16384  # bytes of texts after the span: who keeps the rules sends few
 _MOST_PAST = 2  # past sessions remembered for texts that are posted again
 
 
@@ -20,7 +21,8 @@ class Talk:
         self._open_texts = []  # place after each text that some have not acknowledged
         self._last_text = 0  # place after the last one
         self._ack_at = None  # when I owe an ACK
-        self._withheld = []  # my texts after the span
+        self._withheld = []  # texts after the span
+        self._void = []  # mine that the carrier lost meanwhile
         self._span_open = True
 
     # --- sending
@@ -109,12 +111,18 @@ class Talk:
             elif message.kind == wire.LEAVE:
                 self._leave_posted = False
             elif message.kind in (wire.INVITE, wire.ADMIT):
-                self._invite_again(now)
+                self._invite_again((), now)
+            elif message.kind == wire.KEYS:
+                self._post_keys_again(now)
+            elif message.kind == wire.SUSPECT:
+                self._suspected = []
+            elif message.kind == wire.EXPEL:
+                self._vote_again(now)
             message.wipe()
         if self._span_open:
             self._outbox.texts[:0] = again
         else:
-            self._withheld.extend(again)
+            self._void.extend(again)
 
     def _note_ack(self, message, verdict):
         who = self._member(message.index)
@@ -127,18 +135,25 @@ class Talk:
             self._events.append(events.Unverifiable(who.nick, who.key, number))
 
     def _receive_text(self, message, now):
+        text = Withheld(message, self.session.count)
+        if self._span_open:
+            self._show_text(text, now)
+            return
+        size = sum([len(one.body) + 32 for one in self._withheld])
+        if size + len(text.body) > _MOST_WITHHELD:
+            raise errors.OutOfPlace()
+        self._withheld.append(text)
+
+    def _show_text(self, message, now):
         session = self.session
         kind, mark, body = decode_text(message.kind, message.body)
         own = message.index == session.me
-        if not self._span_open:
-            if own:
-                self._withheld.append(text_again(message, session.sid))
-            return
         who = self._member(message.index)
-        number = self._base + session.count
+        number = self._base + message.place
         content = _content(kind, body)
-        self._open_texts.append(session.count)
-        self._last_text = session.count
+        self._open_texts.append(message.place)
+        self._watch_text(message.place, now)
+        self._last_text = message.place
         if self._ack_at is None and len(session.members) > 1:
             self._ack_at = now + min(self.settings.ack_after, _LATEST_ACK)
         if mark and self._was_shown(mark, message.index):
@@ -205,13 +220,32 @@ class Talk:
         self._span_open = False
         self._shown.close(self.session.heard())
 
+    def _reopen_span(self, now):
+        """At an ABORT what was withheld counts, in order (section 4, Span)."""
+        if self._span_open:
+            return
+        self._span_open = True
+        self._shown.reopen()
+        withheld = self._withheld
+        self._withheld = []
+        self._outbox.texts[:0] = self._void
+        self._void = []
+        for text in withheld:
+            try:
+                self._show_text(text, now)
+            except errors.FrameError as error:
+                self._count(error)
+
     def _close_session(self, old, joined):
         """At the switch: texts of mine that did not count are posted again, or the application is
         asked, when somebody new would read them (section 4, Span)."""
         if self._open_texts:
             first = self._base + self._open_texts[0]
             self._events.append(events.Unconfirmed(first, self._base + self._open_texts[-1]))
-        void = self._withheld
+        void = self._void
+        for text in self._withheld:
+            if text.index == old.me:
+                void.append(text_again(text, old.sid))
         for message in old.unechoed():
             if is_text(message.kind):
                 void.append(text_again(message, old.sid))
@@ -237,6 +271,7 @@ class Talk:
         self._last_text = 0
         self._ack_at = None
         self._withheld = []
+        self._void = []
         self._span_open = True
         self._named = []  # members already named as inconsistent in this session
 

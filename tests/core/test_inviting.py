@@ -6,7 +6,7 @@ from house import House, Seeded, raises
 from test_keys import SMALL_U, raw
 
 from mpseq import Conversation, Identity, errors, events, wire
-from mpseq.membership import encode_admit, encode_invite
+from mpseq.bodies import encode_admit, encode_invite
 from mpseq.roster import Guest
 
 
@@ -67,7 +67,7 @@ def test_what_a_conversation_cannot_begin_with():
     for name in ("", "x" * 65, "a\0"):
         raises(errors.LocalError, person.create, name, 0)
     raises(errors.LocalError, person.create, "room", 0, 2)  # suite 2 is not here
-    raises(errors.LocalError, person.create, "room", 0, 1, 1)  # nor is another policy
+    raises(errors.LocalError, person.create, "room", 0, 1, 3)  # nor is such a policy
     assert_unmoved(before, person)
     person.create("room", 0)
     raises(errors.LocalError, person.create, "again", 0)

@@ -1,0 +1,226 @@
+"""What a member does when an exchange fails: ABORT, REVEAL, the verdict, fresh KEYS (PROTOCOL.md
+7). The part of Conversation that ends exchanges; who is to blame is found in `judgement`.
+"""
+
+from . import errors, events, wire
+from .exchange import AUTH, CHECK, NOT_MINE, REMOVED, RING
+from .judgement import Trial, is_in_form
+from .primitives import KeyPairs
+from .roster import Guest, find
+
+REASONS = {
+    REMOVED: "somebody has to go",
+    NOT_MINE: "a frame that its owner did not post",
+    AUTH: "an authentication that does not hold",
+    RING: "contributions that do not add up",
+    CHECK: "a confirmation of another key",
+}
+_ABORT_STEP = 1000  # ms between members who post the same ABORT
+_GUESTS_REVEAL = 15000  # ms that a PROPOSE waits for the REVEALs of guests
+
+
+class Failures:
+    def _start_failures(self):
+        self._trial = None
+        self._dead = None  # the Attempt that was aborted last
+        self._aborted_at = 0
+        self._doomed_at = None  # since when the running exchange has somebody in it who must go
+
+    # --- saying that it fails
+
+    def _cry(self, attempt, now):
+        """Posts the ABORT that what I found asks for. Junk never leads here (7)."""
+        exchange = attempt.exchange
+        failure = exchange.failure
+        if not failure or exchange.my_abort or exchange.me < 0:
+            return
+        if failure[0] != NOT_MINE and exchange.shares_left:
+            return  # to REVEAL, all SHAREs must be in
+        if attempt.invitation and not attempt.is_vouched_for():
+            return  # a stranger's ROSTER, for all I know (5.3)
+        self._outbox.post(exchange.abort(failure[0], failure[1]), now)
+
+    def _act_abort(self, now):
+        """Somebody in the running exchange has to go: any participant says so (6)."""
+        attempt = self._attempt
+        exchange = attempt.exchange
+        target = self._must_go(exchange.people)
+        if target is None:
+            self._doomed_at = None
+            return
+        if self._doomed_at is None:
+            self._doomed_at = now
+        group = self._membership.remaining()
+        me = self.session.me
+        if me not in group or exchange.my_abort or exchange.me < 0:
+            return
+        at = self._doomed_at + self.settings.abort_after + group.index(me) * _ABORT_STEP
+        if now >= at:
+            self._outbox.post(exchange.abort(REMOVED, target, self.session.count), now)
+        else:
+            self._wake_at(at)
+
+    def _must_go(self, people):
+        """The index in the exchange of the first who is due, or None."""
+        membership = self._membership
+        due = membership.due()
+        if due or membership.dropped:
+            for index in range(len(people)):
+                who = self._identify(people[index])
+                if who in due or who in membership.dropped:
+                    return index
+        return None
+
+    def _identify(self, person):
+        """A participant of an exchange as the parent session knows it: a member's index, or the
+        key of a guest."""
+        if isinstance(person, Guest):
+            return person.key
+        return find(self.session.members, person.key)
+
+    # --- an ABORT at its place
+
+    def _receive_abort(self, attempt, frame, now):
+        exchange = attempt.exchange
+        author, reason, target, k = exchange.receive_abort(frame)
+        who = exchange.people[author]
+        self._events.append(events.ExchangeFailed(REASONS[reason], who.nick, who.key))
+        self._outbox.forget((wire.ROSTER, wire.SHARE, wire.CONFIRM, wire.ABORT))
+        if self.session:
+            self._abort_as_member(attempt, author, reason, target, k, now)
+        else:
+            self._abort_as_joiner(attempt, author, reason, target, now)
+
+    def _abort_as_member(self, attempt, author, reason, target, k, now):
+        exchange = attempt.exchange
+        people = exchange.people
+        membership = self._membership
+        self._attempt = None
+        self._dead = attempt
+        self._failed += 1
+        self._aborted_at = now
+        self._doomed_at = None
+        trial = None
+        if reason == REMOVED:
+            who = self._identify(people[target])
+            if not membership.was_due(who, k, self.session.count):
+                self._convict(people[author], "an ABORT that nothing justifies")
+            elif isinstance(who, int):
+                membership.part(who)
+            else:
+                self._guest_failed(people[target])
+        elif reason == NOT_MINE or not is_in_form(exchange, author, reason, target):
+            self._strike(people[author])
+        else:
+            trial = Trial(exchange, author, reason, target)
+        if not exchange.shares_left:
+            self._end_admissions(people)
+        if trial and exchange.me in trial.needed:
+            self._outbox.post(exchange.reveal(), now)
+        if exchange.keys:
+            exchange.keys.wipe()
+        self._trial = trial
+        if not trial:
+            exchange.abandon()
+        self._post_keys(now)
+        self._reopen_span(now)
+
+    def _post_keys(self, now):
+        """Fresh (y, t) from all who remain (5.5)."""
+        self._membership.ask_keys()
+        self.session.keys.wipe()
+        self.session.keys = KeyPairs(self._random)
+        if not self._leave_posted and not self._membership.is_void(self.session.me):
+            self._post_keys_again(now)
+
+    def _post_keys_again(self, now):
+        keys = self.session.keys
+        self._post_message(wire.KEYS, keys.y + keys.t, now)
+
+    def _receive_keys(self, author, body):
+        y, t = self._membership.take_keys(author, body)
+        keys = self.session.keys
+        if author == self.session.me and (y != keys.y or t != keys.t):
+            raise errors.NotMine()
+
+    def _end_admissions(self, people):
+        """All joiners' y are spent: they JOIN anew (5.3)."""
+        self._membership.end_admissions()
+        for one in self._invites:
+            one.admitted = False
+            if one.guest and find(people, one.key) >= 0:
+                one.forget_guest()
+
+    # --- verdicts
+
+    def _convict(self, person, why):
+        """Proven wrong: a member goes, a guest is dropped."""
+        self._events.append(events.Convicted(person.nick, person.key, why))
+        if isinstance(person, Guest):
+            self._membership.drop(person.key)
+            self._guest_failed(person)
+        else:
+            self._membership.remove(self._identify(person))
+
+    def _guest_failed(self, guest):
+        self._membership.guest_failed(guest)
+        self._events.append(events.GuestDropped(guest.nick, guest.key))
+        for one in self._invites:
+            if one.key == guest.key:
+                one.admitted = False
+                one.forget_guest()
+
+    def _strike(self, person):
+        if isinstance(person, Guest):
+            self._guest_failed(person)
+        else:
+            self._membership.strike(self._identify(person))
+
+    def _receive_reveal(self, attempt, frame):
+        """Only for members who judge; a joiner has nothing to learn from it."""
+        trial = self._trial
+        if not trial or attempt is not self._dead or trial.over:
+            raise errors.Aborted()
+        if len(frame) > 5 and frame[5] not in trial.missing():
+            raise errors.Duplicate()
+        exchange = trial.exchange
+        people = exchange.people
+        author, x, digest, mine = exchange.receive_reveal(frame)
+        known = len(trial.guilty)
+        trial.take(author, x, digest, mine)
+        if author in trial.differs:
+            self._strike(people[author])
+        for index in trial.guilty[known:]:
+            self._convict(people[index], "wrong contribution to an exchange")
+        if trial.over:
+            for index in trial.disowned:
+                self._strike(people[index])
+            if trial.inconsistent and not trial.guilty:
+                self._events.append(events.CarrierInconsistent())
+            exchange.abandon()
+
+    def _trial_waits(self):
+        """Whether a member owes a REVEAL still: no PROPOSE is right before it came."""
+        if self._trial:
+            group = self._membership.remaining()
+            for index in self._trial.missing():
+                if self._identify(self._trial.exchange.people[index]) in group:
+                    return True
+        return False
+
+    def _guests_owe(self):
+        """Whether only guests owe one: those are waited for a little, and not for ever."""
+        return bool(self._trial and self._trial.missing())
+
+    def _close_trial(self):
+        """The next PROPOSE is accepted, or the session ends."""
+        trial = self._trial
+        if trial:
+            for index in trial.missing():
+                guest = trial.exchange.people[index]
+                if isinstance(guest, Guest):
+                    self._guest_failed(guest)
+            trial.close()
+            trial.exchange.abandon()
+        self._trial = None
+        self._dead = None

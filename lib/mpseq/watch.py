@@ -1,0 +1,249 @@
+"""Who owes what for too long: debts, SUSPECT and its retraction, EXPEL (PROTOCOL.md 6). The part
+of Conversation that decides when silence is an answer.
+"""
+
+from . import errors, events, wire
+from .roster import Guest, find
+from .suspicion import ACK, FRAME, KEYS, REVEAL, STRIKES, SUSPECT
+
+WHAT = {
+    FRAME: "its part of the exchange",
+    KEYS: "fresh keys",
+    REVEAL: "its part in finding out why an exchange failed",
+    ACK: "an acknowledgement",
+    SUSPECT: "a word about somebody else's silence",
+    STRIKES: "an explanation",
+}
+_MOST_UNACKED = 64  # places of texts that are watched
+
+
+class Watch:
+    def _start_watch(self):
+        self._exchanges = 0  # accepted PROPOSEs of this session
+        self._suspected = []  # (who, kind, debt) that I posted
+        self._stood = []  # (target, since) of my suspicions that the room has heard
+        self._unacked = []  # (place after a text, when it came) until all acknowledged it
+        self._unheard_until = 0  # the carrier was away until then
+        self._labels = {}  # a member's index -> the carrier's label of its last frame
+        self._absent = []  # indexes of those whose label left: a hint
+
+    # --- what is owed, in everybody's eyes at one place
+
+    def _person(self, who):
+        """A member's index, or the key of a guest of the running exchange, from its byte on the
+        wire: guests come after the members, by their index in the exchange."""
+        n = len(self.session.members)
+        if who < n:
+            return who
+        people = self._attempt.exchange.people if self._attempt else ()
+        if who - n < len(people) and isinstance(people[who - n], Guest):
+            return people[who - n].key
+        raise errors.OutOfPlace()
+
+    def _on_the_wire(self, target):
+        if isinstance(target, int):
+            return target
+        people = self._attempt.exchange.people
+        return len(self.session.members) + find(people, target)
+
+    def _owes(self, author, target, kind, debt):
+        """Whether this debt, of which `author` complains, is open here."""
+        membership = self._membership
+        if not isinstance(target, int):
+            if not self._attempt or kind not in (FRAME, SUSPECT):
+                return False
+        if kind == FRAME:
+            return debt == self._exchanges and target in self._slow()
+        if kind == KEYS:
+            return debt == self._exchanges and target in membership.keys_missing()
+        if kind == REVEAL:
+            return debt == self._exchanges and target in self._unrevealed()
+        if kind == ACK:
+            return self._waits_for_ack(target, debt)
+        if kind == SUSPECT:
+            return self._should_suspect(author, target, debt)
+        return kind == STRIKES and debt == 0 and membership.struck(target)
+
+    def _slow(self):
+        """Who owes a frame of the running exchange."""
+        attempt = self._attempt
+        if not attempt or not attempt.started:
+            return []
+        exchange = attempt.exchange
+        people = exchange.people
+        return [
+            self._identify(people[i]) for i in range(len(people)) if exchange.owes(i)
+        ]
+
+    def _unrevealed(self):
+        if not self._trial:
+            return []
+        people = self._trial.exchange.people
+        owing = [people[index] for index in self._trial.missing()]
+        return [self._identify(who) for who in owing if not isinstance(who, Guest)]
+
+    def _waits_for_ack(self, target, place):
+        for text, _ in self._unacked:
+            if text == place:
+                return self.session.ack_of(target) < place
+        return False
+
+    def _should_suspect(self, author, target, debt):
+        if not isinstance(target, int) or target == author:
+            return False
+        try:
+            about = self._person(debt)
+        except errors.OutOfPlace:
+            return False
+        suspicions = self._membership.suspicions
+        if about == target or not suspicions.suspects(author, about):
+            return False
+        return not suspicions.suspects(target, about)
+
+    def _watch_text(self, place, now):
+        if len(self._unacked) < _MOST_UNACKED:
+            self._unacked.append((place, now))
+
+    def _watch_acks(self):
+        """Forgets the texts that everyone has acknowledged, whatever it had seen."""
+        if self._unacked:
+            session = self.session
+            level = min([session.ack_of(index) for index in self._membership.remaining()])
+            while self._unacked and self._unacked[0][0] <= level:
+                self._unacked.pop(0)
+
+    # --- SUSPECT and EXPEL at their place
+
+    def _receive_suspect(self, author, body, now):
+        reader = wire.Reader(body)
+        kind = reader.byte()
+        target = self._person(reader.byte())
+        debt = reader.varint()
+        reader.end()
+        membership = self._membership
+        if target == author or target in membership.gone:
+            raise errors.OutOfPlace()
+        if not self._owes(author, target, kind, debt):
+            raise errors.OutOfPlace()
+        if not membership.suspicions.add(author, target, kind, debt):
+            raise errors.Duplicate()
+        if author == self.session.me:
+            self._stood.append((target, now))
+        nick, key = self._name(target)
+        by = self._member(author)
+        self._events.append(events.Suspected(nick, key, by.nick, by.key, WHAT[kind]))
+
+    def _name(self, target):
+        if isinstance(target, int):
+            who = self._member(target)
+        else:
+            people = self._attempt.exchange.people
+            who = people[find(people, target)]
+        return who.nick, who.key
+
+    def _receive_expel(self, author, body):
+        reader = wire.Reader(body)
+        target = reader.byte()
+        reader.end()
+        if target >= len(self.session.members):
+            raise errors.BadIndex()
+        if not self._membership.vote(author, target):
+            raise errors.OutOfPlace()
+        who = self._member(target)
+        by = self._member(author)
+        self._events.append(events.ExpelVote(who.nick, who.key, by.nick, by.key))
+
+    def _settle(self, now):
+        """After every frame: debts that are paid, votes that are complete, who is due."""
+        membership = self._membership
+        self._watch_acks()
+        suspicions = membership.suspicions
+        if suspicions.stands:
+            suspicions.keep(self._owes)
+            if self._stood:
+                me = self.session.me
+                self._stood = [one for one in self._stood if suspicions.suspects(me, one[0])]
+        before = membership.due()
+        for index in membership.settle(self.session.count):
+            who = self._member(index)
+            self._events.append(events.Expelled(who.nick, who.key))
+        due = membership.due()
+        if due != before or (due and self._due_at is None):
+            self._due_at = None
+            if due:
+                # One who is only slow may still be heard.
+                slow = [index for index in due if index not in membership.gone]
+                self._due_at = now + self.settings.abort_after if slow else now
+
+    # --- my own suspicions
+
+    def carrier_enter(self, label, now):
+        """A hint: somebody who may be a member is back."""
+        self._absent = [index for index in self._absent if self._labels.get(index) != label]
+
+    def carrier_leave(self, label, now):
+        """A hint: it shortens my patience with whoever spoke last under this label (6)."""
+        for index in self._labels:
+            if self._labels[index] == label and index not in self._absent:
+                self._absent.append(index)
+        self._act(now)
+
+    def _heard(self, label, index):
+        self._labels[index] = label
+        if index in self._absent:
+            self._absent.remove(index)
+
+    def _act_watch(self, now):
+        """Posts SUSPECT of those who owe something for too long, unless it is the carrier that is
+        away: then everyone has the same time again from its return."""
+        if self._outbox.unheard():
+            self._unheard_until = now
+            return
+        session = self.session
+        if len(session.members) == 1 or self._membership.is_void(session.me):
+            return
+        for target, kind, debt, since, patience in self._debts():
+            who = self._on_the_wire(target)
+            if (who, kind, debt) in self._suspected:
+                continue
+            if target in self._absent:
+                patience = min(patience, self.settings.suspect_absent_after)
+            at = max(since, self._unheard_until) + patience
+            if now < at:
+                self._wake_at(at)
+                continue
+            self._suspected.append((who, kind, debt))
+            self._post_message(wire.SUSPECT, bytes((kind, who)) + wire.varint(debt), now)
+
+    def _debts(self):
+        """[(target, kind, debt, since, patience)] of the others, in my eyes."""
+        settings = self.settings
+        patience = settings.suspect_after
+        membership = self._membership
+        number = self._exchanges
+        me = self.session.me
+        group = membership.remaining()
+        found = []
+        attempt = self._attempt
+        if attempt and not attempt.exchange.failure:
+            for target in self._slow():
+                found.append((target, FRAME, number, attempt.waits_since, patience))
+        for target in membership.keys_missing():
+            found.append((target, KEYS, number, self._aborted_at, patience))
+        for target in self._unrevealed():
+            found.append((target, REVEAL, number, self._aborted_at, patience))
+        if self._unacked:
+            for target in group:
+                for place, since in self._unacked:
+                    if self.session.ack_of(target) < place:
+                        found.append((target, ACK, place, since, settings.suspect_ack_after))
+                        break
+        for about, since in self._stood:
+            for target in group:
+                if target != about and not membership.suspicions.suspects(target, about):
+                    debt = self._on_the_wire(about)
+                    found.append((target, SUSPECT, debt, since, patience))
+        for target in group:
+            if membership.struck(target):
+                found.append((target, STRIKES, 0, 0, 0))
+        return [one for one in found if one[0] != me and one[0] not in membership.gone]

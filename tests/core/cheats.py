@@ -1,0 +1,108 @@
+"""Members that cheat in an exchange, for tests: each changes its own frames as it posts them, with
+the keys that it really has. For CPython and MicroPython.
+
+    house.hook = Cheat(house).spoil("eva", wire.SHARE, wrong_z)
+"""
+
+from mpseq import wire
+from mpseq.primitives import H, seal_once, sign, unseal_once
+
+TAGS = {
+    wire.SHARE: b"share",
+    wire.CONFIRM: b"confirm",
+    wire.ABORT: b"abort",
+    wire.REVEAL: b"reveal",
+}
+
+
+def exchange_of(person, frame):
+    """The exchange of this member that a frame of its belongs to."""
+    attempts = [person._attempt, person._dead] + person._candidates
+    for attempt in attempts:
+        if attempt and attempt.exchange.tag == frame[1:5]:
+            return attempt.exchange
+    raise AssertionError("no exchange for this frame")
+
+
+def opened(exchange, frame):
+    """The plaintext of an exchange frame, as a bytearray."""
+    tag = TAGS[frame[0] & 15]
+    return unseal_once(exchange.secret, tag, (exchange.sid, frame[5:6]), frame[:6], frame[6:])
+
+
+def sealed(exchange, kind, index, plain):
+    """An exchange frame as anyone who knows E can make it."""
+    head = bytes((wire.head(kind),)) + exchange.tag + bytes((index,))
+    parts = (exchange.sid, head[5:])
+    return head + bytes(seal_once(exchange.secret, TAGS[kind], parts, head, bytes(plain)))
+
+
+def signed_share(exchange, plain):
+    """Signs (z, commit) of a SHARE anew."""
+    who = bytes((exchange.me,))
+    digest = H(b"share", exchange.sid, who, plain[:32], plain[32:64])
+    plain[64:128] = sign(exchange.keys.t_secret, digest)
+
+
+def resealed(exchange, frame, change):
+    """The same frame after change(exchange, plain)."""
+    plain = opened(exchange, frame)
+    change(exchange, plain)
+    return sealed(exchange, frame[0] & 15, frame[5], plain)
+
+
+def wrong_z(exchange, plain):
+    plain[0] ^= 1
+    signed_share(exchange, plain)
+
+
+def wrong_auth_to(index):
+    """A SHARE whose `auth` to one participant is wrong."""
+
+    def change(exchange, plain):
+        at = 160 + 8 * (index if index < exchange.me else index - 1)
+        plain[at] ^= 1
+
+    return change
+
+
+def wrong_check(exchange, plain):
+    """A CONFIRM with the c of another key."""
+    plain[128] ^= 1
+
+
+class Cheat:
+    """A carrier's hook in a House; `changes`: {(nick, frame type): change}. The cheat takes its
+    own changed frame for its own, as a cheat would."""
+
+    def __init__(self, house):
+        self.house = house
+        self.changes = {}
+        self.silent = []  # (nick, frame type)
+        self.count = {}  # changed so far
+        self.most = {}
+
+    def spoil(self, nick, kind, change, most=99):
+        self.changes[(nick, kind)] = change
+        self.most[(nick, kind)] = most
+        return self
+
+    def hush(self, nick, *kinds):
+        self.silent += [(nick, kind) for kind in kinds]
+        return self
+
+    def __call__(self, sender, frame):
+        what = (sender, frame[0] & 15)
+        if what in self.silent:
+            return ()
+        done = self.count.get(what, 0)
+        if what not in self.changes or done >= self.most[what]:
+            return (frame,)
+        self.count[what] = done + 1
+        exchange = exchange_of(self.house[sender], frame)
+        spoilt = resealed(exchange, frame, self.changes[what])
+        if what[1] == wire.SHARE:
+            exchange.my_share = spoilt
+        elif what[1] == wire.CONFIRM:
+            exchange.my_confirm = spoilt
+        return (spoilt,)

@@ -1,0 +1,109 @@
+"""Section 7: an exchange that fails ends with the culprit removed, and the others go on."""
+
+from cheats import Cheat, wrong_auth_to, wrong_check, wrong_z
+from house import House
+
+from mpseq import events, wire
+
+MINUTES = 60000
+
+
+def convicted(house, nick):
+    return [one.nick for one in house.of(nick, events.Convicted)]
+
+
+def goes_on_without(house, culprit, *others):
+    """The others are in one working session without the culprit, and know why."""
+    house.hook = None
+    house.wait(5 * MINUTES)
+    house.assert_one_session(*others)
+    for nick in others:
+        assert convicted(house, nick) == [culprit], nick
+    house.say(others[0], "still here")
+    for nick in others:
+        assert house.texts(nick)[-1] == (others[0], "still here"), nick
+
+
+def room(*nicks):
+    return House(*nicks).together(*nicks)
+
+
+def test_a_wrong_z_is_found_and_its_author_removed():
+    house = room("ana", "ben", "eva", "dan")
+    house.hook = Cheat(house).spoil("eva", wire.SHARE, wrong_z)
+    house["ana"].rekey(house.now)
+    house.settle()
+    goes_on_without(house, "eva", "ana", "ben", "dan")
+
+
+def test_a_wrong_auth_to_one_member_only():
+    house = room("ana", "ben", "eva", "dan")
+    target = house["dan"].session.me
+    house.hook = Cheat(house).spoil("eva", wire.SHARE, wrong_auth_to(target))
+    house["ana"].rekey(house.now)
+    house.settle()
+    goes_on_without(house, "eva", "ana", "ben", "dan")
+
+
+def test_a_confirm_of_another_key():
+    house = room("ana", "ben", "eva", "dan")
+    house.hook = Cheat(house).spoil("eva", wire.CONFIRM, wrong_check)
+    house["ana"].rekey(house.now)
+    house.settle()
+    goes_on_without(house, "eva", "ana", "ben", "dan")
+
+
+def test_two_in_league_whose_wrong_z_cancel():
+    house = room("ana", "ben", "eva", "dan", "uma")
+    house.hook = Cheat(house).spoil("eva", wire.SHARE, wrong_z).spoil("dan", wire.SHARE, wrong_z)
+    house["ana"].rekey(house.now)
+    house.settle()
+    house.hook = None
+    house.wait(5 * MINUTES)
+    house.assert_one_session("ana", "ben", "uma")
+    for nick in ("ana", "ben", "uma"):
+        assert sorted(convicted(house, nick)) == ["dan", "eva"]
+
+
+def test_silence_in_an_exchange_at_each_stage():
+    for kind in (wire.SHARE, wire.CONFIRM):
+        house = room("ana", "ben", "eva")
+        house.hook = Cheat(house).hush("eva", kind)
+        house["ana"].rekey(house.now)
+        house.settle()
+        house.say("ben", "early")
+        house.wait(5 * MINUTES)
+        house.assert_one_session("ana", "ben")
+        assert house.texts("ana") == [("ben", "early")]
+        for nick in ("ana", "ben"):
+            assert convicted(house, nick) == []
+
+
+def test_a_silent_guest_stalls_nobody():
+    house = House("ana", "ben", "eva", "dan").together("ana", "ben")
+    house.hook = Cheat(house).hush("dan", wire.SHARE)
+    house.bring("ana", "eva", "dan")
+    house.wait(5 * MINUTES)
+    house.assert_one_session("ana", "ben", "eva")
+
+
+def test_a_leave_in_the_midst_of_an_exchange():
+    house = room("ana", "ben", "eva")
+    house.hook = Cheat(house).hush("eva", wire.SHARE)
+    house["ana"].rekey(house.now)
+    house.settle()
+    house["eva"].leave(house.now)
+    house.wait(2 * MINUTES)
+    house.assert_one_session("ana", "ben")
+    assert not house.here("eva")
+
+
+def test_expelled_by_all_others():
+    house = room("ana", "ben", "eva")
+    house["ana"].expel(house.key("eva"), house.now)
+    house.settle()
+    assert house.here("ana") == ["ana", "ben", "eva"]
+    house["ben"].expel(house.key("eva"), house.now)
+    house.settle()
+    house.assert_one_session("ana", "ben")
+    assert not house.here("eva")
