@@ -21,8 +21,10 @@ NAMES = {
 
 # What a MESSAGE that holds may move although its body is refused: it was said (PROTOCOL.md 4).
 _SAID = tuple("conversation." + name for name in (
-    "session", "_named", "_shown", "_open_texts", "_wake",
+    "session", "_named", "_shown", "_open_texts", "_unacked", "_labels", "_absent",
 ))
+# These convict their author: the one refusal that has a consequence (7).
+_PROOFS = (errors.BadCommitment.name, errors.Contradiction.name)
 _MAX_HELD = 64 * 1024  # bytes of buffers in one conversation of four, the longest frames included
 _MAX_PARTS = 4000
 
@@ -108,8 +110,12 @@ def view(person):
     return (
         person.session.sid, person.transcript, person._last_rekey, person._span_open,
         [(who.nick, who.key) for who in person.members],
-        list(membership.left), list(membership.invited),
+        list(membership.invited),
         [who.encode_admission() for who in membership.guests],
+        list(membership.gone), membership.due(), list(membership.dropped),
+        list(membership.suspicions.stands), list(membership._votes), list(membership._keys_due),
+        membership._log, membership._strikes, membership._failures,
+        person._failed, person._trial and (person._trial.guilty, person._trial.missing()),
         exchange and (exchange.sid, attempt.started, exchange.shares_left, exchange.opened),
     )
 
@@ -138,7 +144,7 @@ def insider(data):
             continue
         moved = True
         taken = taken or not reason
-        if reason:
+        if reason and reason not in _PROOFS:
             found = [
                 one for one in difference(before, after)
                 if frame[0] != wire.head(wire.MESSAGE) or not one[0].startswith(_SAID)
@@ -210,10 +216,17 @@ def _contents(scene, maker):
         }
         nonce = bytes(16)
         head = nonce + bytes(range(32)) + house["ana"].room.psk_check(nonce)
+        zoe = decoders.seeds("invitee_body")[0]
+        kinds[wire.APPROVE] = kinds[wire.CANCEL] = [zoe]
+        kinds[wire.KEYS] = decoders.seeds("keys_body")
+        kinds[wire.EXPEL] = [b"\0", b"\1", b"\2"]
+        kinds[wire.SUSPECT] = [
+            bytes((kind, who, debt)) for kind in range(1, 7) for who, debt in ((0, 1), (1, 0))
+        ]
         kinds[wire.PROPOSE] = [head + b"\2", head + b"\0\1\0", head + b"\1\0"]
         for kind in sorted(kinds):
             for body in kinds[kind]:
-                for how in (1, 3, 7, 9, 0x31):
+                for how in (1, 3, 7, 9, 0x31) if kind == wire.TEXT else (1,):
                     yield bytes((how, kind)) + body
         yield b"\0" + insiders.rest_of(house[CHEAT].session, 1, b"hello")
     elif maker in ("share", "confirm"):
@@ -221,6 +234,15 @@ def _contents(scene, maker):
             yield bytes((how,)) + b"\0\x05\3abc"
         yield b"\1" + b"\0\x81\3abc"
         yield b"\2" + insiders.rest_of(house[CHEAT].session, wire.ACK, b"")
+    elif maker == "abort":
+        for reason in range(1, 6):
+            for who in (0, 1, 2):
+                yield bytes((reason, who, 1))
+    elif maker == "reveal":
+        yield b"\1"
+        yield b"\1\0\x20\1x"
+        yield b"\1\0\x40\1\0"
+        yield b"\0"
     elif maker == "roster" and house.people.get("zoe") and house["zoe"]._joining:
         keys = house["zoe"]._joining.keys
         people = sorted(

@@ -8,7 +8,18 @@ runs on one input in a plain Python (`fuzzing.py replay`).
 
 import rooms
 
-from mpseq import errors, identity, invitation, membership, outbox, roster, session, talk, wire
+from mpseq import (
+    bodies,
+    errors,
+    identity,
+    invitation,
+    membership,
+    outbox,
+    roster,
+    session,
+    talk,
+    wire,
+)
 from mpseq.primitives import TAG
 from mpseq_aio import framing, link
 
@@ -111,21 +122,21 @@ def guest(data):
 def proposal(data):
     """The body of a PROPOSE; the first byte: whether its author is alone."""
     if data:
-        found = membership.read_proposal(bytearray(data[1:]), bool(data[0] & 1))
+        found = bodies.read_proposal(bytearray(data[1:]), bool(data[0] & 1))
         same(found.encode(), data[1:])
 
 
 def _membership():
-    return membership.Membership(
-        list(SCENE.house["ana"].session.members), SCENE.house["ana"].session.next_keys
-    )
+    ana = SCENE.house["ana"]
+    session = ana.session
+    return membership.Membership(list(session.members), session.next_keys, session.me, ana.room)
 
 
 @refusing
 def invite_body(data):
     fresh = _membership()
     listed = fresh.take_invite(0, data)
-    same(membership.encode_invite(data[:8], [(nick, key) for key, nick, _, _ in listed]), data)
+    same(bodies.encode_invite(data[:8], [(nick, key) for key, nick, _, _ in listed]), data)
     assert 1 <= len(fresh.invited) <= membership.MAX_INVITED
 
 
@@ -135,7 +146,19 @@ def admit_body(data):
     fresh = _membership()
     fresh.invited = [(key, nick, bytes(8), 0) for nick, key in SCENE.keys()]
     fresh.take_admit(0, data)
-    same(membership.encode_admit(fresh.guests), data)
+    same(bodies.encode_admit(fresh.guests), data)
+
+
+@refusing
+def invitee_body(data):
+    """APPROVE and CANCEL."""
+    same(b"".join(bodies.read_invitee(data)), data)
+
+
+@refusing
+def keys_body(data):
+    """KEYS."""
+    same(b"".join(bodies.read_keys(data)), data)
 
 
 @refusing
@@ -293,6 +316,8 @@ TARGETS = {
     "proposal": proposal,
     "invite_body": invite_body,
     "admit_body": admit_body,
+    "invitee_body": invitee_body,
+    "keys_body": keys_body,
     "message": message,
     "text_again": text_again,
     "invitation_form": invitation_form,
@@ -340,12 +365,14 @@ def seeds(name):
             b"\1" + head + b"\1\1" + listed + ticket + keys.y + keys.t,
         ],
         "invite_body": [
-            membership.encode_invite(bytes(8), pairs[-1:]),
-            membership.encode_invite(bytes(8), [("zoe", house.key("zoe")), ("li", keys.y)]),
+            bodies.encode_invite(bytes(8), pairs[-1:]),
+            bodies.encode_invite(bytes(8), [("zoe", house.key("zoe")), ("li", keys.y)]),
         ],
         "admit_body": [
             b"\1" + wire.sized(b"zoe") + house.key("zoe") + keys.y + keys.t + ticket
         ],
+        "invitee_body": [house.key("zoe") + bytes(8)],
+        "keys_body": [keys.y + keys.t],
         "message": [plain, bytes(64) + b"\2\1" + bytes(16) + b"\4\3a/bc" + bytes(27)],
         "text_again": [b"\1hello", b"\2\3a/bc", b"\x81" + bytes(8) + b"\x81\0hello"],
         "invitation_form": [one for one in frames if one[0] == 0x12],

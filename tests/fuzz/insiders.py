@@ -20,9 +20,10 @@ CHEAT = "eva"  # the insider among ana, ben, eva
 
 
 def exchange_of(person):
-    """The exchange this person is in, as a member or a joiner; None outside."""
+    """The exchange this person is in, or that failed for it last; None outside."""
     if person.session:
-        return person._attempt.exchange if person._attempt else None
+        attempt = person._attempt or person._dead
+        return attempt.exchange if attempt else None
     return person._candidates[0].exchange if person._candidates else None
 
 
@@ -139,6 +140,38 @@ def confirm(house, data):
     return _exchange_frame(exchange, wire.CONFIRM, b"confirm", plain)
 
 
+def _keys(house, exchange):
+    """(x, secret of t) of the cheat in this exchange: it keeps them where others wipe theirs."""
+    return house.cheats_keys.get(exchange.sid) or (exchange.keys.x, exchange.keys.t_secret)
+
+
+def _signed(house, kind, tag, body):
+    exchange = exchange_of(house[CHEAT])
+    if exchange is None:
+        return None
+    who = bytes((exchange.me,))
+    plain = sign(_keys(house, exchange)[1], H(tag, exchange.sid, who, body)) + body
+    return _exchange_frame(exchange, kind, tag, plain)
+
+
+def abort(house, data):
+    """ABORT around a fuzzed body: reason, target, k."""
+    return _signed(house, wire.ABORT, b"abort", bytes(data))
+
+
+def reveal(house, data):
+    """REVEAL: first byte 0: x, digest and slots are fuzzed; 1: its true x and the true digest,
+    changed; 2: the same, and what follows."""
+    exchange = exchange_of(house[CHEAT])
+    if exchange is None or not exchange.dead or not data:
+        return None
+    body = data[1:]
+    if data[0] % 3:
+        true = bytes(_keys(house, exchange)[0]) + exchange.digest + b"\3"
+        body = changed(true, data[1:]) if data[0] % 3 == 1 else true + data[1:]
+    return _signed(house, wire.REVEAL, b"reveal", bytes(body))
+
+
 def roster(house, data):
     """ROSTER by somebody who knows E and the ticket: the people in it are the fuzzer's."""
     joiner = house.people.get("zoe")
@@ -201,6 +234,8 @@ MAKERS = {
     "message": message,
     "share": share,
     "confirm": confirm,
+    "abort": abort,
+    "reveal": reveal,
     "roster": roster,
     "join": join,
     "invitation": invitation_frame,

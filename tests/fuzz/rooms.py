@@ -6,6 +6,7 @@ A scene is made once; each run that moved it gets a fresh copy, keys and half-re
 import copy
 import ctypes
 
+from cheats import Cheat, wrong_z
 from house import House
 
 from mpseq import wire
@@ -46,11 +47,24 @@ class Scene:
         return [frame for frame in self.house.frames] + [frame for _, frame in self.held]
 
 
+def _keep_keys(house):
+    """What a cheat that does not wipe its exchange keys still has."""
+    cheat = house.people.get("eva")
+    attempt = cheat and cheat._attempt
+    if attempt and attempt.exchange.keys:
+        keys = attempt.exchange.keys
+        house.cheats_keys[attempt.exchange.sid] = (bytes(keys.x), bytes(keys.t_secret))
+
+
 def _held(house, kind, begin):
     """Runs `begin` and keeps back every frame from the first of this kind on."""
     held = []
+    inner = house.hook
 
     def hook(sender, frame):
+        _keep_keys(house)
+        if inner:
+            (frame,) = inner(sender, frame)
         if held or frame[0] & 15 == kind:
             held.append((sender, frame))
             return ()
@@ -77,6 +91,11 @@ def _invite(house):
     return lambda: house.invite("ana", "zoe")
 
 
+def _spoil(house):
+    house.hook = Cheat(house).spoil("eva", wire.SHARE, wrong_z)
+    return _rekey(house)
+
+
 def _leave(house):
     return lambda: house["ben"].leave(house.now)
 
@@ -94,6 +113,8 @@ _STORIES = {
     "joiner before the switch": (("zoe",), wire.CONFIRM, _invite),
     "re-key before the shares": ((), wire.SHARE, _rekey),
     "re-key before the switch": ((), wire.CONFIRM, _rekey),
+    "failed, before the abort": ((), wire.ABORT, _spoil),
+    "failed, before the reveals": ((), wire.REVEAL, _spoil),
     "one leaves": ((), wire.SHARE, _leave),
 }
 
@@ -109,6 +130,7 @@ def scene(name):
             house = House("ana", "ben", seed=name).together("ana")
         else:
             house = _three(name, *others)
+        house.cheats_keys = {}
         held = _held(house, kind, begin(house)) if begin else []
         house.drain()
         _made[name] = Scene(name, house, held)
