@@ -7,17 +7,22 @@ import sys
 import threading
 import time
 
-from mpseq import fingerprint
+from mpseq import fingerprint, membership
 from mpseq.errors import LocalError, MpseqError
 from mpseq_aio import chat as aio
 from mpseq_aio import link, tcp
 from mpseq_aio.framing import clean
 
-from . import keys
+from . import keys, transcript
 
 HELP = """\
-/create NAME            found a conversation
+/create NAME            found a conversation; with policy=creator only you invite and expel,
+                        with policy=unanimous everyone must approve whoever comes
 /invite NICK KEY ...    invite people, several at once; KEY is what /me shows them
+/replace NICK KEY       invite another device of a member in the place of the one that is here
+/approve NICK           let somebody in whom another member invited
+/cancel NICK            take your invitation back; or refuse a device in the place of yours
+/expel NICK             vote to remove a member: all others must say so
 /accept [NUMBER]        join by an invitation (the latest)
 /who                    who is in, with fingerprints
 /code                   the session code: read it to one another, it must be equal
@@ -29,6 +34,11 @@ HELP = """\
 Anything else is a text to the conversation; begin it with // for a text that begins with /.
 A text is marked confirmed when every member has acknowledged it, in this order."""
 
+POLICIES = {
+    "any": membership.ANY,
+    "creator": membership.CREATOR,
+    "unanimous": membership.UNANIMOUS,
+}
 STOP = object()  # the input has ended
 
 
@@ -58,6 +68,7 @@ class LineChat:
         self.chat = chat
         self.console = console
         self.invitations = []
+        self.invitees = {}  # nick -> key, of people whom somebody here invited
         self.done = False
 
     async def command(self, line: str):
@@ -78,12 +89,19 @@ class LineChat:
     async def _command(self, name="help", *words):
         say = self.console.say
         if name == "create" and words:
-            self.chat.create(" ".join(words))
-        elif name == "invite" and words and len(words) % 2 == 0:
+            self._create(words)
+        elif (name == "invite" and words and len(words) % 2 == 0) or (
+            name == "replace" and len(words) == 2
+        ):
             pairs = list(zip(words[::2], map(parse_key, words[1::2]), strict=True))
-            self.chat.invite(pairs)
+            self.chat.invite(pairs, replace=name == "replace")
             for nick, key in pairs:
+                self.invitees[nick] = key
                 say(f"* invited {nick} [{fingerprint(key)}]")
+        elif name in ("approve", "cancel") and len(words) == 1:
+            getattr(self.chat, name)(self._invitee(words[0]))
+        elif name == "expel" and len(words) == 1:
+            self.chat.expel(self._key_of(words[0]))
         elif name == "accept" and len(words) < 2:
             await self._accept(words[0] if words else str(len(self.invitations)))
         elif name == "who":
@@ -106,6 +124,26 @@ class LineChat:
             say(f"* usage: {usage[0]}")
         else:
             say(f"* /{name}: unknown. /help shows the commands.")
+
+    def _create(self, words):
+        policy = membership.ANY
+        if words[-1].startswith("policy="):
+            *words, option = words
+            policy = POLICIES.get(option.removeprefix("policy="))
+            if policy is None:
+                raise LocalError(f"{option}: there are {', '.join(POLICIES)}")
+        self.chat.create(" ".join(words), policy=policy)
+
+    def _key_of(self, nick):
+        for member in self.chat.members:
+            if member.nick == nick:
+                return member.key
+        raise LocalError(f"there is no {nick} here; /who shows who is")
+
+    def _invitee(self, nick):
+        if nick in self.invitees:
+            return self.invitees[nick]
+        return self._key_of(nick)
 
     async def _accept(self, number):
         if not number.isdigit() or not 1 <= int(number) <= len(self.invitations):
@@ -239,6 +277,51 @@ class LineChat:
             " invitations, or they had come in meanwhile. Invite them again if need be."
         )
 
+    def _on_inviteseen(self, event):
+        self.invitees[event.nick] = event.key
+        who = f"{event.nick} [{fingerprint(event.key)}]"
+        if not event.replaces:
+            self.console.say(f"* {event.by_nick} invites {who}: agree with /approve {event.nick}")
+        elif event.key == self.chat.identity.public:
+            self.console.warn(
+                f"{event.by_nick} invites another device with your key, which would take your"
+                f" place. If it is not yours: /cancel {event.nick}, and your key is stolen."
+            )
+        else:
+            self.console.say(f"* {event.by_nick} invites another device of {who} in its place")
+
+    def _on_replaced(self, event):
+        self.console.warn("another device with your key has taken your place")
+
+    def _on_exchangefailed(self, event):
+        self.console.say(f"* an exchange failed; {event.nick} says: {event.reason}. Trying again.")
+
+    def _on_convicted(self, event):
+        self.console.warn(
+            f"{event.nick} [{fingerprint(event.key)}] is proven to have cheated: {event.why}."
+            " The others go on without it."
+        )
+
+    def _on_guestdropped(self, event):
+        self.console.warn(f"{event.nick} [{fingerprint(event.key)}] did not manage to come in")
+
+    def _on_carrierinconsistent(self, event):
+        self.console.warn(
+            "members were shown different things in an exchange: by the room, or by one who lies"
+            " about it. Nobody is blamed; trying again."
+        )
+
+    def _on_suspected(self, event):
+        self.console.say(f"* {event.by_nick} waits for {event.nick}: {event.what}")
+
+    def _on_expelvote(self, event):
+        self.console.say(
+            f"* {event.by_nick} wants to expel {event.nick}: /expel {event.nick} agrees"
+        )
+
+    def _on_expelled(self, event):
+        self.console.warn(f"{event.nick} is expelled")
+
     def _on_leaveseen(self, event):
         self.console.say(f"* {event.nick} leaves")
 
@@ -295,7 +378,9 @@ def read_lines(queue, loop, fd=0):
     threading.Thread(target=work, daemon=True).start()
 
 
-async def run(nick: str, room: str, address, profile: str, label=None) -> int:
+async def run(
+    nick: str, room: str, address, profile: str, label=None, record=None, psk=b""
+) -> int:
     """The `mpseq chat` command; returns the exit code."""
     console = Console()
     try:
@@ -307,8 +392,11 @@ async def run(nick: str, room: str, address, profile: str, label=None) -> int:
         console.say(f"* new identity in {keys.path_of(profile)}")
     console.say(f"* you are {nick}; your key: {identity.public.hex()}")
     console.say(f"* your fingerprint: {identity.fingerprint}")
+    draws = transcript.Draws() if record else os.urandom
     try:
-        chat = aio.Chat(identity, nick, tcp.TcpRoom(*address, room, label or link.any_label()))
+        carrier = tcp.TcpRoom(*address, room, label or link.any_label())
+        chat = aio.Chat(identity, nick, carrier, draws, psk=psk)
+        recorder = transcript.Recorder(chat.conversation, draws) if record else None
         await chat.open()
     except (MpseqError, link.LinkError) as error:
         reason = f"{type(error).__name__}: {error}"
@@ -335,4 +423,6 @@ async def run(nick: str, room: str, address, profile: str, label=None) -> int:
         showing.cancel()
         await asyncio.gather(showing, return_exceptions=True)
         await lines.quit()
+        if recorder:
+            transcript.save(recorder.transcript(), record)
     return 0

@@ -171,10 +171,11 @@ class Failures:
                 one.forget_guest()
 
     def _strike(self, person):
-        if isinstance(person, Guest):
+        membership = self._membership
+        if not isinstance(person, Guest):
+            membership.strike(self._identify(person))
+        elif membership.strike_guest(person.key):
             self._guest_failed(person)
-        else:
-            self._membership.strike(self._identify(person))
 
     def _receive_reveal(self, attempt, frame):
         """Only for members who judge; a joiner has nothing to learn from it."""

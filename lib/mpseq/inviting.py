@@ -6,7 +6,7 @@ from . import errors, events, wire
 from .bodies import ADMIT, encode_admit, encode_invite
 from .invitation import MOST_JOIN_BYTES
 from .membership import UNANIMOUS
-from .roster import find
+from .roster import Guest, by_key, find
 
 _MOST_WORDS = 64  # approvals and the like that are remembered to be said again
 
@@ -76,6 +76,8 @@ class Inviting:
             guest = one.guest
             if not membership.is_invited(guest.key, self.session.me):
                 continue
+            if not membership.is_approved(guest.key, self.session.me):
+                continue
             nick = guest.nick
             number = 0
             while nick in taken or membership.nick_is_taken(nick, guest.key):
@@ -107,6 +109,9 @@ class Inviting:
 
     def _receive_cancel(self, author, key, invitation_id):
         inviter = self._membership.take_cancel(author, key, invitation_id)
+        attempt = self._attempt
+        if attempt and isinstance(by_key(attempt.exchange.people, key), Guest):
+            self._membership.drop(key)
         if inviter == self.session.me:
             self._not_invited(invitation_id, key)
 

@@ -45,6 +45,7 @@ class Membership:
         self._votes = []  # (author, target) of EXPEL
         self._failures = [0] * n  # guests of each inviter that failed
         self._strikes = [0] * n
+        self._struck_guests = []  # keys
         self._keys_due = []  # who has not posted fresh KEYS since the last ABORT
         self._log = [(0, ())]  # (session frames, who was due from then on) since the PROPOSE
 
@@ -206,7 +207,7 @@ class Membership:
                     self.invited.remove(one)
                     inviter = self.members[one[3]].key
                     self._forget_guest(key, inviter)
-                    self.drop(key)
+                    self._prune()
                     return one[3]
         raise errors.OutOfPlace()
 
@@ -214,6 +215,19 @@ class Membership:
         """The running exchange must not bring in this guest."""
         if key not in self._doomed:
             self._doomed.append(key)
+
+    def _prune(self):
+        """Approvals are of invitations that stand."""
+        known = [(one[0], one[2]) for one in self.invited]
+        self._approvals = [one for one in self._approvals if one[1:] in known]
+
+    def strike_guest(self, key):
+        """The same as strike(); returns whether it was the second one."""
+        again = key in self._struck_guests
+        if not again:
+            self._struck_guests.append(key)
+            del self._struck_guests[:-MAX_INVITED]
+        return again
 
     def guest_failed(self, guest):
         """It is dropped, never barred; its inviter is counted for it (7)."""
@@ -256,6 +270,7 @@ class Membership:
             nicks.append(nick)
             keys.append(key)
         self.invited = kept + listed
+        self._prune()
         return listed
 
     def nick_is_taken(self, nick, key):

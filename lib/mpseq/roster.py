@@ -68,6 +68,11 @@ def find(people, key):
     return -1
 
 
+def by_key(people, key):
+    index = find(people, key)
+    return people[index] if index >= 0 else None
+
+
 def by_nick(people, nick):
     for who in people:
         if who.nick == nick:

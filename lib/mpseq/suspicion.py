@@ -5,7 +5,7 @@ long as what it is about is owed.
 """
 
 # What is owed.
-FRAME = 1  # a SHARE or CONFIRM of the running exchange; debt: its number in the session
+FRAME = 1  # of the running exchange; debt: twice its number in the session, 1 more for CONFIRM
 KEYS = 2  # after an ABORT; debt: the number of the exchange
 REVEAL = 3  # the same
 ACK = 4  # debt: the place of a text
@@ -22,11 +22,11 @@ class Suspicions:
         self.stands = []
 
     def add(self, author, target, kind, debt):
-        """Returns whether it is new."""
-        one = (author, target, kind, debt)
-        if one in self.stands:
-            return False
-        self.stands.append(one)
+        """Returns whether it is new: one of a kind is enough."""
+        for one in self.stands:
+            if one[:3] == (author, target, kind):
+                return False
+        self.stands.append((author, target, kind, debt))
         return True
 
     def keep(self, is_open):

@@ -116,8 +116,8 @@ class Talk:
                 self._post_keys_again(now)
             elif message.kind == wire.SUSPECT:
                 self._suspected = []
-            elif message.kind == wire.EXPEL:
-                self._vote_again(now)
+            elif message.kind in (wire.EXPEL, wire.APPROVE, wire.CANCEL):
+                self._post_message(message.kind, bytes(message.body), now)
             message.wipe()
         if self._span_open:
             self._outbox.texts[:0] = again

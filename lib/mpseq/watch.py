@@ -53,7 +53,7 @@ class Watch:
             if not self._attempt or kind not in (FRAME, SUSPECT):
                 return False
         if kind == FRAME:
-            return debt == self._exchanges and target in self._slow()
+            return debt == self._stage() and target in self._slow()
         if kind == KEYS:
             return debt == self._exchanges and target in membership.keys_missing()
         if kind == REVEAL:
@@ -63,6 +63,11 @@ class Watch:
         if kind == SUSPECT:
             return self._should_suspect(author, target, debt)
         return kind == STRIKES and debt == 0 and membership.struck(target)
+
+    def _stage(self):
+        """The running exchange and whether SHAREs or CONFIRMs are owed, as one number."""
+        done = self._attempt and not self._attempt.exchange.shares_left
+        return 2 * self._exchanges + (1 if done else 0)
 
     def _slow(self):
         """Who owes a frame of the running exchange."""
@@ -108,8 +113,8 @@ class Watch:
         """Forgets the texts that everyone has acknowledged, whatever it had seen."""
         if self._unacked:
             session = self.session
-            level = min([session.ack_of(index) for index in self._membership.remaining()])
-            while self._unacked and self._unacked[0][0] <= level:
+            acks = [session.ack_of(index) for index in self._membership.remaining()]
+            while self._unacked and acks and self._unacked[0][0] <= min(acks):
                 self._unacked.pop(0)
 
     # --- SUSPECT and EXPEL at their place
@@ -202,7 +207,10 @@ class Watch:
         session = self.session
         if len(session.members) == 1 or self._membership.is_void(session.me):
             return
-        for target, kind, debt, since, patience in self._debts():
+        debts = self._debts()
+        open_now = [(self._on_the_wire(one[0]), one[1], one[2]) for one in debts]
+        self._suspected = [one for one in self._suspected if one in open_now]
+        for target, kind, debt, since, patience in debts:
             who = self._on_the_wire(target)
             if (who, kind, debt) in self._suspected:
                 continue
@@ -227,7 +235,7 @@ class Watch:
         attempt = self._attempt
         if attempt and not attempt.exchange.failure:
             for target in self._slow():
-                found.append((target, FRAME, number, attempt.waits_since, patience))
+                found.append((target, FRAME, self._stage(), attempt.waits_since, patience))
         for target in membership.keys_missing():
             found.append((target, KEYS, number, self._aborted_at, patience))
         for target in self._unrevealed():

@@ -143,13 +143,30 @@ class Chat:
         self._ticker = asyncio.create_task(self._tick())
 
     def create(self, name: str, **options):
-        """Founds a conversation of this name (1-64 bytes), alone at first."""
+        """Founds a conversation of this name (1-64 bytes), alone at first. `options` go to
+        Conversation.create: `policy`, `suite`."""
         self.conversation.create(name, now(), **options)
         self._flush()
 
-    def invite(self, invitees):
-        """Invites several at once: [(nick, 32-byte public key)]."""
-        self.conversation.invite(invitees, now())
+    def invite(self, invitees, replace=False):
+        """Invites several at once: [(nick, 32-byte public key)]. `replace`: another device in the
+        place of a member's that is here."""
+        self.conversation.invite(invitees, now(), replace)
+        self._flush()
+
+    def approve(self, key: bytes):
+        """Lets in whoever is invited under this key (policy UNANIMOUS)."""
+        self.conversation.approve(key, now())
+        self._flush()
+
+    def cancel(self, key: bytes):
+        """Takes an invitation back; with my own key: refuses a device in the place of mine."""
+        self.conversation.cancel(key, now())
+        self._flush()
+
+    def expel(self, key: bytes):
+        """Votes to remove a member."""
+        self.conversation.expel(key, now())
         self._flush()
 
     async def accept(self, invitation):
