@@ -1,0 +1,54 @@
+"""A passphrase for a room, made into a pre-shared key (lib/mpseq/PROTOCOL.md 5.3, psk check).
+
+The salt is the room's name, so that all members get the same key without another exchange; two
+rooms with one passphrase have different keys. A guest who was invited can try guesses against the
+psk check: each one costs it what `derive` costs here.
+"""
+
+import getpass
+import pathlib
+import sys
+import unicodedata
+
+import monocypher
+
+from mpseq.primitives import H
+
+_BLOCKS = 262144  # of 1 KiB
+_PASSES = 3
+WEAK = 14  # characters: below that, even so
+
+
+class PskFault(Exception):
+    """A pre-shared key that cannot be used; says why."""
+
+
+def derive(passphrase: str, room: str) -> bytes:
+    """32 bytes: Argon2i over 256 MiB, three passes. Accents count alike however they were typed,
+    case and spaces as they are."""
+    text = unicodedata.normalize("NFC", passphrase)
+    if not text.strip():
+        raise PskFault("the passphrase is empty")
+    salt = H(b"psk salt", unicodedata.normalize("NFC", room).encode())[:16]
+    return bytes(monocypher.argon2i_32(_BLOCKS, _PASSES, bytearray(text.encode()), salt))
+
+
+def ask() -> str:
+    """The passphrase: typed twice at a terminal, a line of anything else. PskFault."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    passphrase = getpass.getpass("passphrase: ")
+    if getpass.getpass("again: ") != passphrase:
+        raise PskFault("these were not the same")
+    return passphrase
+
+
+def read(path: str) -> bytes:
+    """The key in a file of 64 hex digits, as `mpseq psk` prints them. PskFault."""
+    try:
+        key = bytes.fromhex(pathlib.Path(path).read_text("ascii"))
+    except (OSError, ValueError) as error:
+        raise PskFault(f"{path}: {error}") from None
+    if len(key) != 32:
+        raise PskFault(f"{path}: a pre-shared key has 64 hex digits")
+    return key
