@@ -1,6 +1,7 @@
 """`mpseq`: the command line. Each command imports only what it needs."""
 
 import asyncio
+from typing import Annotated
 
 import typer
 
@@ -40,11 +41,21 @@ def chat(
     label: str = typer.Option(
         None, help="What the relay and everyone in the room sees of you; if not given, nothing."
     ),
+    psk_file: str = typer.Option(
+        None, help="A pre-shared key that all members have: the file holds what `mpseq psk` says."
+    ),
+    record: str = typer.Option(
+        None, help="Keep everything, all secrets too, as a transcript in this file. Dangerous."
+    ),
 ):
     """Hold a conversation from this terminal. Lines are texts, /help shows the commands."""
     from mpseq_tools.chat import run
 
-    _exit(run(nick, room, _address(relay), profile, label))
+    address = _address(relay)
+    psk = _read_psk(psk_file) if psk_file else b""
+    if record:
+        _start_record(record)
+    _exit(run(nick, room, address, profile, label, record, psk))
 
 
 @app.command()
@@ -68,6 +79,85 @@ def bridge(
 
 
 @app.command()
+def psk(
+    room: str = typer.Option(..., help="Any name, the same for all members: the salt."),
+):
+    """Make a pre-shared key of a passphrase: asks for it, prints 64 hex digits.
+
+    Argon2i over 256 MiB: half a second or so, for you and for each guess of whoever tries.
+    """
+    from mpseq_tools import psk as tool
+
+    try:
+        passphrase = tool.ask()
+        typer.echo(tool.derive(passphrase, room).hex())
+    except tool.PskFault as fault:
+        _stop(str(fault), "say it again.")
+    if len(passphrase) < tool.WEAK:
+        typer.echo("mpseq: a short one; five or six random words are better.", err=True)
+
+
+@app.command()
+def forge(
+    people: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NICK=KEY", help="Who is in it, by public key; the first founds the room."
+        ),
+    ],
+    script: str = typer.Option(..., help="A file: who says what, one line each."),
+    out: str = typer.Option(..., help="The transcript to write."),
+    witness: str = typer.Option(None, help="Whose view it is: a nick; if not given, the first."),
+):
+    """Make a complete transcript of a conversation that never was, from public keys alone.
+
+    Lines of the script: `ana: a text`, `ana /invite ben eva`, `ben /rekey`, `eva /leave`,
+    `ben /cheat`, `/wait SECONDS`, `# a comment`. Whom no line invites is there from the beginning.
+    """
+    from mpseq_tools import forge as tool
+    from mpseq_tools import transcript
+
+    try:
+        keys = tool.parse_people(people)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="NICK=KEY") from None
+    if witness is not None and witness not in keys:
+        raise typer.BadParameter(f"{witness!r} is none of them", param_hint="--witness")
+    text = _source(script, "--script")
+    try:
+        forged = tool.forge(keys, text, witness)
+    except tool.ScriptFault as fault:
+        _stop(f"{script}: {fault}", "correct that line.")
+    if forged is None:
+        _stop(f"{witness} is in no session of this script", "name another witness.")
+    _save(transcript, forged, out, "--out")
+
+
+@app.command("audit-transcript")
+def audit_transcript(
+    file: str = typer.Argument(..., help="A transcript, recorded or forged."),
+    profile: str = typer.Option(
+        None, help="The witness's identity, if it is yours: checks with its long-term secret too."
+    ),
+):
+    """Check all of a transcript, print what it says, and what it proves."""
+    from mpseq_tools import audit as tool
+    from mpseq_tools import keys, transcript
+
+    try:
+        secret = keys.load(profile)[0].secret if profile else None
+        result = tool.audit(transcript.load(file), secret)
+    except (OSError, keys.KeyFault) as error:
+        _stop(str(error), "name another file or profile.")
+    except tool.Refused as refused:
+        typer.echo(f"Refused: {refused}.")
+        raise typer.Exit(1) from None
+    for line in result.lines():
+        typer.echo(line)
+    typer.echo(tool.VERDICT)
+
+
+@app.command()
 def demo():
     """Run the demo: three different peers hold one secure conversation."""
     try:
@@ -88,12 +178,46 @@ def _address(text):
         raise typer.BadParameter(str(error), param_hint="--relay") from None
 
 
-def _source(path):
+def _source(path, option="--program"):
     try:
         with open(path, encoding="utf-8") as file:
             return file.read()
     except (OSError, UnicodeError) as error:
-        raise typer.BadParameter(f"{path}: {error}", param_hint="--program") from None
+        raise typer.BadParameter(f"{path}: {error}", param_hint=option) from None
+
+
+def _stop(what, cure):
+    typer.echo(f"mpseq: {what}\nCure: {cure}", err=True)
+    raise typer.Exit(2)
+
+
+def _read_psk(path):
+    from mpseq_tools import psk
+
+    try:
+        return psk.read(path)
+    except psk.PskFault as fault:
+        raise typer.BadParameter(str(fault), param_hint="--psk-file") from None
+
+
+def _save(transcript, data, path, option):
+    try:
+        transcript.save(data, path)
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: {error.strerror}", param_hint=option) from None
+
+
+def _start_record(path):
+    from mpseq_tools import transcript
+
+    _save(transcript, None, path, "--record")  # now, not when it is too late
+    typer.echo(
+        f"!!! WARNING: --record: all secrets of this conversation go into {path}.\n"
+        "!!! Whoever gets that file reads every word of it, and what this program would erase\n"
+        "!!! stays in its memory. The others do not see that you do this: ask them first.\n"
+        "!!! It proves nothing: `mpseq forge` makes such a file without any conversation.",
+        err=True,
+    )
 
 
 def _exit(coroutine):
