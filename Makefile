@@ -34,7 +34,7 @@ TEST_NATMODS := $(foreach arch,x64 rv32imc armv7m,$(call natmod_file,$(arch)))
 READY = $(STAMPS)/python $(UNIX) $(FIRMWARE) $(TEST_NATMODS)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps unix firmware natmod natmods demo test fuzz bench lint vectors clean distclean FORCE
+.PHONY: help deps unix firmware natmod natmods demo test mutants fuzz bench lint vectors clean distclean FORCE
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -45,6 +45,9 @@ demo: $(READY) ## a desktop, a MicroPython process and an emulated board in one 
 
 test: $(READY) $(ROOMY) ## every test, on CPython, MicroPython and the emulated boards
 	@$(PYTHON) -m pytest tests $(PYTEST_ARGS)
+
+mutants: $(STAMPS)/python ## disable each check of the protocol in turn: a test must fail (MUTANT=… for some)
+	@$(PYTHON) tests/mutants/run.py $(MUTANT)
 
 fuzz: $(STAMPS)/python ## fuzz every decoder and live conversations: FUZZ_SECONDS=600 in all, FUZZ_TARGET=… for one
 	@$(PYTHON) tests/fuzz/fuzzing.py fuzz $(FUZZ_TARGET) --seconds $(or $(FUZZ_SECONDS),600)
