@@ -1,8 +1,8 @@
-"""`make mutants`: disables one check of the protocol core at a time and looks whether a test fails.
+"""`make mutants`: disables one check of the protocol core at a time and sees whether a test fails.
 
 Each mutation of `mutations.py` is applied to a copy of lib/ and tests/core/; the tests that should
-notice run first, then, if they do not, all of the core's. A mutant that no test fails for
-has survived; one that does not even import is a mistake of the list. Words after the command choose
+notice run first, then, if they do not, all of the core's. A mutant that no test fails for has
+survived; one that does not even import is a mistake of the list. Words after the command choose
 mutations by their name.
 """
 
