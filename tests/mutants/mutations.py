@@ -12,8 +12,8 @@ class Mutation(NamedTuple):
     row: str
     name: str
     file: str
-    old: str
-    new: str
+    old: str | tuple
+    new: str | tuple
     tests: tuple = ()
 
 
@@ -405,6 +405,17 @@ MUTATIONS = [
         "            raise errors.OutOfPlace()  # section 6: a void member's messages count for nothing\n",
         "            pass\n",
         ("test_leaving", "test_cheaters"),
+    ),
+    Mutation(
+        DENIABILITY, "the signature of a SHARE reaches s", "exchange",
+        (
+            'self.keys.t_secret, H(b"share", self.sid, bytes((me,)), z, commit)\n        )\n        s = self.statement[1]\n',
+            'digest = H(b"share", self.sid, bytes((index,)), z, commit)',
+        ),
+        (
+            'self.keys.t_secret, H(b"share", self.sid, bytes((me,)), z, commit, self.statement[1])\n        )\n        s = self.statement[1]\n',
+            'digest = H(b"share", self.sid, bytes((index,)), z, commit, s)',
+        ),
     ),
     Mutation(
         ROOM, "anybody invites whatever the policy", "membership",

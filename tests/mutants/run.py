@@ -33,10 +33,15 @@ def copy_to(folder):
 
 def apply(mutation, source):
     """`source` with the mutation; ValueError unless its text is there exactly once."""
-    count = source.count(mutation.old)
-    if count != 1:
-        raise ValueError(f"{mutation.name}: its text is {count} times in {mutation.file}")
-    return source.replace(mutation.old, mutation.new)
+    changes = [(mutation.old, mutation.new)]
+    if isinstance(mutation.old, tuple):
+        changes = zip(mutation.old, mutation.new, strict=True)
+    for old, new in changes:
+        count = source.count(old)
+        if count != 1:
+            raise ValueError(f"{mutation.name}: its text is {count} times in {mutation.file}")
+        source = source.replace(old, new)
+    return source
 
 
 def modules():
