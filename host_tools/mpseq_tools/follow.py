@@ -29,7 +29,7 @@ class Follower:
     `exchange_secret(y)`, `signing_seed(public)`    32 bytes of the witness's own, or None
     `static(public)`    DH(a, public) of the witness's long-term secret a and a one-time key
     `group(sid)`        (S, seed of s) of a session in which the witness is alone, or None
-    `join(frame, invited)`  what it knows of a JOIN: a dict, or None; `invited`: id -> keys
+    `join(frame)`       what it knows of a JOIN: a dict, or None
     """
 
     def __init__(self, room, witness, secrets):
@@ -39,9 +39,8 @@ class Follower:
         self.rings = []  # exchanges of which a frame came, in that order; sessions of one too
         self.joins = []
         self.texts = []  # (number of the session, nick, content, whether it counts)
-        self.disagreements = []
+        self.doubts = []  # members who saw something else: the carrier's doing, or the witness's
         self.counts = Counter()
-        self._invited = {}  # invitation id of the witness -> keys
         self._session = None
         self._under_way = []
         self._admissions = []  # (e'B, E, N, guests, the author's pair if alone): ROSTER to come
@@ -77,7 +76,7 @@ class Follower:
     # --- joining
 
     def _join(self, frame):
-        known = self.secrets.join(frame, self._invited)
+        known = self.secrets.join(frame)
         if known is None:
             return False
         need(len(frame) >= 9 + 24 + KEY, "a JOIN is too short")
@@ -164,7 +163,7 @@ class Follower:
         return None
 
     def _open_roster(self, frame, secret):
-        at = 34 + _WRAPPED * frame[33]
+        at = wire.Reader(frame, 33).byte() * _WRAPPED + 34
         reader = wire.Reader(unseal_once(secret, b"roster", (), frame[:at], frame[at:]))
         nonce = reader.take(16)
         need(reader.take(KEY) == self.room.creator, "a ROSTER of another creator's room")
@@ -249,8 +248,7 @@ class Follower:
         if session.agrees(message):
             self.counts["acknowledgements of this very transcript"] += 1
         else:
-            nick = session.members[message.index].nick
-            self.disagreements.append(f"{nick} acknowledged another transcript than this one")
+            self._doubt(session, session.members[message.index].nick)
         try:
             if is_text(message.kind):
                 self._text(message)
@@ -259,6 +257,11 @@ class Follower:
         except (FrameError, Refused):
             pass  # it was said, and has no effect (PROTOCOL.md, Errors)
         return True
+
+    def _doubt(self, session, nick):
+        doubt = f"in session {session.number} {nick} saw other messages than these, or less"
+        if doubt not in self.doubts:
+            self.doubts.append(doubt)
 
     def _text(self, message):
         session = self._session
@@ -275,26 +278,16 @@ class Follower:
         session = self._session
         author = message.index
         reader = wire.Reader(message.body)
-        if message.kind == wire.INVITE:
-            if session.people[author].key == self.witness:
-                self._note_invite(reader)
-        elif message.kind == wire.ADMIT:
+        if message.kind == wire.ADMIT:
             guests = [read_guest(reader) for _ in range(reader.byte())]
             session.guests += self._checked(guests, author)
         elif message.kind == wire.LEAVE:
+            reader.end()
             session.left.append(author)
         elif message.kind == wire.KEYS:
             session.fresh_keys(author, reader)
         elif message.kind == wire.PROPOSE:
             self._propose(read_proposal(message.body, len(session.people) == 1), author)
-
-    def _note_invite(self, reader):
-        invitation_id = reader.take(8)
-        keys = []
-        for _ in range(reader.byte()):
-            reader.text(wire.MAX_NICK)
-            keys.append(reader.take(KEY))
-        self._invited[invitation_id] = keys
 
     def _checked(self, guests, author):
         """Those whom the witness brings in asked for it, with these keys."""
@@ -318,6 +311,7 @@ class Follower:
             return
         removed = proposal.removed if proposal.what == REMOVE else ()
         need(set(session.left) <= set(removed), "somebody who left was not removed")
+        need(max(removed, default=0) < len(session.people), "nobody has this place")
         gone = [session.people[index].key for index in removed]
         people = session.staying(gone, proposal.pair)
         if find(people, self.witness) >= 0:

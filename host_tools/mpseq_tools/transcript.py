@@ -88,10 +88,18 @@ class Recorder:
         self._draws = draws
         self._receive = conversation.receive
         conversation.receive = self._watch
+        self._invite = conversation.invite
+        conversation.invite = self._note_invitees
+        self._invitees = []  # keys
         self._frames = []  # (frame, whether a message that counted)
         self._room = None
         self._first = None
         self._over = False
+
+    def _note_invitees(self, invitees, *arguments, **options):
+        invitees = list(invitees)
+        self._invite(invitees, *arguments, **options)
+        self._invitees += [key for _, key in invitees if key not in self._invitees]
 
     def _watch(self, label, frame, now):
         self._look()
@@ -100,7 +108,10 @@ class Recorder:
         if self._over:
             return
         frame = bytes(frame)
-        message = bool(frame) and frame[0] & 15 == wire.MESSAGE
+        try:
+            message = wire.frame_type(frame) == wire.MESSAGE
+        except FrameError:
+            return
         if not message or self._conversation.transcript != before:
             self._frames.append((frame, message))
         self._look()
@@ -114,13 +125,13 @@ class Recorder:
             self._first = (conversation.session.sid, conversation.members)
 
     def transcript(self):
-        """The transcript so far, as a dict ready for JSON; None when it was in no conversation."""
+        """The transcript so far, as a dict ready for JSON; None when nothing was said."""
         self._look()
         if self._room is None:
             return None
         secrets = _Remembered(
             self._conversation.identity, self._draws, self._room, self._first,
-            [frame for frame, _ in self._frames],
+            [frame for frame, _ in self._frames], self._invitees,
         )
         follower = Follower(self._room, self._conversation.identity.public, secrets)
         frames = []
@@ -131,13 +142,13 @@ class Recorder:
             except Refused:
                 if counted:
                     raise  # it was good enough for the conversation
-        return written(self._room, follower, frames)
+        return written(self._room, follower, frames) if follower.rings else None
 
 
 class _Remembered:
     """What a participant knows that has kept everything: see `follow.Follower`."""
 
-    def __init__(self, identity, draws, room, first, frames):
+    def __init__(self, identity, draws, room, first, frames, invitees):
         self._identity = identity
         self._draws = draws
         self._room = room
@@ -145,6 +156,7 @@ class _Remembered:
         self._frames = frames
         self.exchange_secret = draws.exchange_secret
         self.signing_seed = draws.signing_seed
+        self._invitees = invitees
         self._invitations = None
 
     def static(self, public):
@@ -155,7 +167,7 @@ class _Remembered:
     def founding(self):
         """Which of the first draws make up the session id."""
         sid, members = self._first
-        if len(members) != 1:
+        if len(members) != 1 or not self.group(sid):
             return None
         early = self._draws.given[:64]
         nonces = [draw for draw in early if len(draw) == 16]
@@ -198,11 +210,11 @@ class _Remembered:
                 return group, seed
         return None
 
-    def join(self, frame, invited):
+    def join(self, frame):
         """A JOIN that the witness made by one of its invitations, or one that answers its own."""
         y = frame[33:65]
         x = self.exchange_secret(y)
-        return self._asked(frame, y, x) if x else self._answered(frame, y, invited)
+        return self._asked(frame, y, x) if x else self._answered(frame, y)
 
     def _asked(self, frame, y, x):
         if self._invitations is None:
@@ -224,7 +236,7 @@ class _Remembered:
                 except FrameError:
                     continue
 
-    def _answered(self, frame, y, invited):
+    def _answered(self, frame, y):
         """An invitation of mine: e, a nonce, its id, then a k for each invitee were drawn."""
         given = self._draws.given
         for at, k in enumerate(given):
@@ -236,7 +248,7 @@ class _Remembered:
                     "inviter": self._identity.public, "id": invitation_id, "e": e,
                     "e_secret": e_secret, "k": k, "x": None, "static": self.static(y),
                 }
-                for invitee in invited.get(invitation_id, ()):
+                for invitee in self._invitees:
                     shared = (known["static"], x25519(e_secret, invitee), x25519(e_secret, y))
                     key = H(b"tdh", *shared, known["inviter"], e, invitee, y)
                     key = kdf(32, key, b"join", invitation_id)
@@ -358,7 +370,7 @@ class Told:
     def group(self, sid):
         return self._alone.get(sid)
 
-    def join(self, frame, invited):
+    def join(self, frame):
         return self._left.pop(0) if self._left else None
 
 
