@@ -11,7 +11,7 @@ from .bodies import encode_invite
 from .invitation import check_invitation, invite, open_invitation
 from .membership import ANY, CREATOR, MAX_INVITED, UNANIMOUS
 from .outbox import Outbox
-from .primitives import SUITE_XCHACHA20_POLY1305, H, check_suite, check_x25519_key
+from .primitives import SUITE_XCHACHA20_POLY1305, check_suite, check_x25519_key
 from .roster import Room, find
 from .rounds import Rounds
 from .talk import Talk
@@ -63,7 +63,7 @@ class Conversation(Talk, Watch, Rounds):
         self._wake = None
         self._openings = _OPENINGS
         self._opened_at = 0
-        self._opened = []  # 8 bytes of the hash of each that was for me, the latest last
+        self._opened = []  # 8 bytes of e of each that was for me, the latest last
         self._unopened = []  # INVITATION frames that wait
         self._start_talk()
         self._start_rounds()
@@ -268,8 +268,8 @@ class Conversation(Talk, Watch, Rounds):
         some wait for their turn."""
         if self.session and not self._parted:
             return  # an invitee already inside ignores it (5.1)
-        check_invitation(frame)
-        if _short_hash(frame) in self._opened or frame in self._unopened:
+        # By e: a stranger may have changed the slots of others.
+        if check_invitation(frame)[:8] in self._opened or frame in self._unopened:
             raise errors.Duplicate()
         if self._may_open(now):
             self._open(frame)
@@ -293,7 +293,9 @@ class Conversation(Talk, Watch, Rounds):
             invitation = open_invitation(frame, self.identity, self._psk)
         except errors.Stranger:
             return  # for somebody else
-        self._opened.append(_short_hash(frame))
+        if check_invitation(frame)[:8] in self._opened:
+            raise errors.Duplicate()  # a copy of one that waited
+        self._opened.append(check_invitation(frame)[:8])
         del self._opened[:-_OPENED]
         if self.session and not self._may_rejoin(invitation):
             return
@@ -390,10 +392,6 @@ class Conversation(Talk, Watch, Rounds):
     def _wake_at(self, when):
         if when is not None and (self._wake is None or when < self._wake):
             self._wake = when
-
-
-def _short_hash(frame):
-    return H(b"frame", frame)[:8]
 
 
 def _check_kind(suite, policy):
