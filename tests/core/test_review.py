@@ -4,8 +4,8 @@ from house import House, Seeded, raises
 
 from mpseq import Identity, errors, events, primitives, wire
 from mpseq import roster as rosters
-from mpseq.invitation import invite
 from mpseq.bodies import encode_admit, encode_invite
+from mpseq.invitation import invite
 from mpseq.primitives import H, KeyPairs, mac, seal_once, sign, unseal_once
 from mpseq.roster import Guest, Participant, Room, roster_frame
 
