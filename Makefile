@@ -31,10 +31,14 @@ FIRMWARE := $(foreach board,qemu-rv32 qemu-cortex-m3,$(BUILD)/firmware/$(board).
 UNIX := $(BUILD)/unix/mpseq-micropython $(BUILD)/unix/micropython-plain
 ROOMY := $(BUILD)/firmware/qemu-rv32-roomy.elf
 TEST_NATMODS := $(foreach arch,x64 rv32imc armv7m,$(call natmod_file,$(arch)))
+PROBED_ARCHS := x64 rv32imc armv7m
+probe_file = $(BUILD)/native/probe-$(1).mpy
+SANITIZED := $(BUILD)/native/micropython-sanitized
+PROBES := $(foreach arch,$(PROBED_ARCHS),$(call probe_file,$(arch))) $(SANITIZED)
 READY = $(STAMPS)/python $(UNIX) $(FIRMWARE) $(TEST_NATMODS)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps unix firmware natmod natmods demo test mutants fuzz bench lint vectors clean distclean FORCE
+.PHONY: help deps unix firmware natmod natmods demo test mutants fuzz probes sanitize bench lint vectors clean distclean FORCE
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -43,7 +47,7 @@ help: ## this list
 demo: $(READY) ## a desktop, a MicroPython process and an emulated board in one secure room
 	@$(VENV)/bin/mpseq demo
 
-test: $(READY) $(ROOMY) ## every test, on CPython, MicroPython and the emulated boards
+test: $(READY) $(ROOMY) $(PROBES) ## every test, on CPython, MicroPython and the emulated boards
 	@$(PYTHON) -m pytest tests $(PYTEST_ARGS)
 
 mutants: $(STAMPS)/python ## disable each check of the protocol in turn: a test must fail (MUTANT=… for some)
@@ -51,6 +55,11 @@ mutants: $(STAMPS)/python ## disable each check of the protocol in turn: a test 
 
 fuzz: $(STAMPS)/python ## fuzz every decoder and live conversations: FUZZ_SECONDS=600 in all, FUZZ_TARGET=… for one
 	@$(PYTHON) tests/fuzz/fuzzing.py fuzz $(FUZZ_TARGET) --seconds $(or $(FUZZ_SECONDS),600)
+
+probes: $(READY) $(PROBES) ## what the tests of the native module need; `make test` builds it too
+
+sanitize: $(READY) $(PROBES) ## random calls of the native module under the compiler's checks: CALLS=2000000
+	@MPSEQ_RANDOM_CALLS=$(or $(CALLS),2000000) $(PYTHON) -m pytest tests/test_native_sanitized.py $(PYTEST_ARGS)
 
 bench: $(READY) ## sizes, times, instructions and heap; also into build/bench.json
 	@$(PYTHON) tests/bench/bench.py
@@ -72,7 +81,7 @@ vectors: $(READY) ## write tests/vectors anew
 	@$(PYTHON) tests/make_vectors.py
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf $(addprefix $(BUILD)/,unix firmware natmod mpy-cross mods lint log) $(addprefix $(STAMPS)/,lint-c mods)
+	rm -rf $(addprefix $(BUILD)/,unix firmware natmod native mpy-cross mods lint log) $(addprefix $(STAMPS)/,lint-c mods)
 
 distclean: ## remove build/ and .venv
 	rm -rf $(BUILD) $(VENV)

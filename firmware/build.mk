@@ -87,24 +87,50 @@ $(BUILD)/firmware/qemu-rv32-roomy.elf: $(PORT_NEEDS) $(LINKED_NEEDS) $(board_fil
 
 # --- the native module -----------------------------------------------------------------------------
 
-# Compilers that only one architecture needs are installed when it is asked for.
-natmod_packages_x86 := gcc-multilib
-natmod_packages_xtensa := gcc-xtensa-lx106 picolibc-xtensa-lx106-elf
+# What only one thing needs is installed when that is asked for.
+packages_x86 := gcc-multilib
+packages_xtensa := gcc-xtensa-lx106 picolibc-xtensa-lx106-elf
+packages_probes := valgrind
 
 $(STAMPS)/apt-%: $(STAMPS)/apt
 	@$(STEP) "packages for $*" "see that apt works (network, disk, sudo), then run make again" \
-		sh firmware/tools/apt-packages $(natmod_packages_$*)
+		sh firmware/tools/apt-packages $(packages_$*)
 	@touch $@
 
 define natmod_rules
 $(call natmod_file,$(1)): $$(MPY_SOURCES) $$(MONOCYPHER_SOURCES) $$(STAMPS)/python $$(natmod_files) $$(ours) \
-		$(if $(natmod_packages_$(1)),$(STAMPS)/apt-$(1))
+		$(if $(packages_$(1)),$(STAMPS)/apt-$(1))
 	@mkdir -p $$(@D)
 	@$$(STEP) "native module for $(1)" "$$(BUILD_CURE)" make -C firmware/monocypher/natmod ARCH=$(1) BUILD=$$(@D) \
 		MPY_DIR=$$(MPY_DIR) MONOCYPHER_DIR=$$(MONOCYPHER_DIR) PYTHON=$$(PYTHON)
 	@touch $$@
 endef
 $(foreach arch,$(sort $(NATMOD_ARCHS) xtensawin $(ARCH)),$(eval $(call natmod_rules,$(arch))))
+
+# --- what the tests of the native module need -----------------------------------------------------
+
+# `probe` as a native module, for a MicroPython with or without ours linked in.
+define probe_rules
+$(call probe_file,$(1)): tests/native/probe.c tests/native/Makefile $$(MPY_SOURCES) $$(STAMPS)/python $$(STAMPS)/apt-probes $$(ours)
+	@mkdir -p $$(@D)
+	@$$(STEP) "test module for $(1)" "$$(BUILD_CURE)" make -C tests/native ARCH=$(1) BUILD=$$(@D) \
+		MPY_DIR=$$(MPY_DIR) PYTHON=$$(PYTHON)
+	@touch $$@
+endef
+$(foreach arch,$(PROBED_ARCHS),$(eval $(call probe_rules,$(arch))))
+
+# The MicroPython of this machine once more, of which the native module alone is compiled anew, with
+# every access to memory and every operation checked: some seconds instead of a minute.
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+$(SANITIZED): $(BUILD)/unix/mpseq-micropython tests/native/asan_nlr.c
+	@mkdir -p $(@D) && rm -rf $(@D)/obj-sanitized
+	@cp -a $(BUILD)/unix/obj-mpseq-micropython $(@D)/obj-sanitized && rm $(@D)/obj-sanitized/monocypher/binding.o
+	@$(STEP) "MicroPython with a checked module" "$(BUILD_CURE)" $(UPSTREAM) $(MPY_DIR)/ports/unix \
+		VARIANT_DIR=$(CURDIR)/firmware/unix BUILD=$(@D)/obj-sanitized PROG=$(@F) STRIP= $(PORT_ARGS) \
+		USER_C_MODULES=$(MODS)/linked $(LINKED_ARGS) CFLAGS_EXTRA="-g $(SANITIZE)" \
+		LDFLAGS_EXTRA="$(SANITIZE) -Wl,--wrap=nlr_jump $(CURDIR)/tests/native/asan_nlr.c"
+	@cp $(@D)/obj-sanitized/$(@F) $@
+
 
 # --- our C without a warning -----------------------------------------------------------------------
 

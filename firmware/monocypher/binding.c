@@ -7,6 +7,7 @@
 #if MICROPY_ENABLE_DYNRUNTIME
 #include "py/dynruntime.h"
 #else
+#include "py/objstr.h"
 #include "py/runtime.h"
 #endif
 
@@ -25,6 +26,9 @@ static void fe_mul_small(int32_t h[10], const int32_t f[10], int32_t g) FAST;
 static void fe_mul(int32_t h[10], const int32_t f[10], const int32_t g[10]) FAST;
 static void fe_sq(int32_t h[10], const int32_t f[10]) FAST;
 #endif
+
+// Not in the frame of its caller, where `burn` below would not reach what it leaves.
+void crypto_eddsa_sign(uint8_t signature[64], const uint8_t secret[64], const uint8_t *message, size_t size) MP_NOINLINE;
 
 #if MICROPY_ENABLE_DYNRUNTIME
 // What gcc calls for initializers and copies. A natmod has no C library.
@@ -56,6 +60,10 @@ uint64_t __muldi3(uint64_t a, uint64_t b) {
 #undef MIN
 #undef MAX
 #include "monocypher.c"
+
+// Words of stack under a function of this module that a secret may reach: what crypto_eddsa_sign takes,
+// on every architecture (tests/test_native_leftovers.py); crypto_eddsa_check takes about as much.
+#define BURNT (UINTPTR_MAX > 0xffffffff ? 512 : 448)
 
 // What a function takes: for each argument a byte with its length, then its name.
 #define ANY "\x01"
@@ -102,10 +110,12 @@ static MP_NOINLINE void get_writable(mp_obj_t obj, mp_buffer_info_t *bufinfo) {
 // The last argument of a function may be `out`, which is filled and returned.
 #define OUT(index) (n_args > (index) ? args[index] : MP_OBJ_NULL)
 
-// Where the result goes: into `out`; without it, into `scratch`, of which `finish` makes bytes, or
-// (`scratch` NULL) into a new bytearray. That is for what is secret or long: it is written once, and
-// the caller can wipe it.
-static uint8_t *get_out(mp_obj_t *out, size_t size, uint8_t *scratch) {
+// What is secret or long is a bytearray, which the caller can wipe.
+enum { BYTES, BYTEARRAY };
+
+// Where the result goes: into `out`; without it, into a new object. The object before the secret: no
+// allocation that fails leaves a secret behind.
+static uint8_t *get_out(mp_obj_t *out, size_t size, int type) {
     if (*out != MP_OBJ_NULL && *out != mp_const_none) {
         mp_buffer_info_t bufinfo;
         get_writable(*out, &bufinfo);
@@ -114,21 +124,30 @@ static uint8_t *get_out(mp_obj_t *out, size_t size, uint8_t *scratch) {
         }
         return bufinfo.buf;
     }
-    *out = MP_OBJ_NULL;
-    if (scratch == NULL) {
-        // the object before the secret: no allocation that fails leaves a secret behind
-        scratch = m_malloc(size);
-        *out = mp_obj_new_bytearray_by_ref(size, scratch);
+    if (type == BYTEARRAY) {
+        uint8_t *items = m_malloc(size);
+        *out = mp_obj_new_bytearray_by_ref(size, items);
+        return items;
     }
-    return scratch;
+    *out = mp_obj_new_bytes(zero, size);
+    mp_obj_str_t *bytes = MP_OBJ_TO_PTR(*out);
+    bytes->hash = 0; // unknown: filled below, in a time that does not depend on the content
+    return (uint8_t *)bytes->data;
 }
 
-static MP_NOINLINE mp_obj_t finish(mp_obj_t out, const uint8_t *scratch, size_t size) {
-    return out != MP_OBJ_NULL ? out : mp_obj_new_bytes(scratch, size);
+// Every function that takes a secret returns through here: what Monocypher leaves on the stack, a
+// nonce or registers that were spilled, is overwritten.
+static MP_NOINLINE mp_obj_t burn(mp_obj_t result) {
+    uint32_t stack[BURNT];
+    volatile uint32_t *word = stack + BURNT;
+    while (word != stack) {
+        *--word = 0;
+    }
+    return result;
 }
 
 static MP_NOINLINE mp_obj_t is_zero(int value) {
-    return mp_obj_new_bool(value == 0);
+    return burn(mp_obj_new_bool(value == 0));
 }
 
 // x25519(secret, public[, out]): the caller refuses an all-zero result
@@ -136,8 +155,8 @@ static mp_obj_t mod_x25519(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t in[2];
     get_buffers(args, B32 "secret\0" B32 "public\0", in);
     mp_obj_t out = OUT(2);
-    crypto_x25519(get_out(&out, 32, NULL), in[0].buf, in[1].buf);
-    return out;
+    crypto_x25519(get_out(&out, 32, BYTEARRAY), in[0].buf, in[1].buf);
+    return burn(out);
 }
 
 // x25519_public_key(secret[, out])
@@ -145,35 +164,38 @@ static mp_obj_t mod_x25519_public_key(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t in[1];
     get_buffers(args, B32 "secret\0", in);
     mp_obj_t out = OUT(1);
-    uint8_t public[32];
-    crypto_x25519_public_key(get_out(&out, 32, public), in[0].buf);
-    return finish(out, public, 32);
+    crypto_x25519_public_key(get_out(&out, 32, BYTES), in[0].buf);
+    return burn(out);
 }
 
-static void key_pair(const mp_obj_t *args, uint8_t secret[64], uint8_t public[32]) {
-    mp_buffer_info_t in[1];
-    get_buffers(args, B32 "seed\0", in);
-    uint8_t seed[32];
-    COPY(seed, (const uint8_t *)in[0].buf, 32);
-    crypto_eddsa_key_pair(secret, public, seed); // wipes its seed
+static void key_pair(uint8_t secret[64], uint8_t public[32], const uint8_t *seed) {
+    uint8_t copy[32];
+    COPY(copy, seed, 32);
+    crypto_eddsa_key_pair(secret, public, copy); // wipes its seed
 }
 
 // eddsa_key_pair(seed)
 static mp_obj_t mod_eddsa_key_pair(size_t n_args, const mp_obj_t *args) {
-    uint8_t public[32];
-    mp_obj_t pair[2] = { MP_OBJ_NULL };
-    key_pair(args, get_out(&pair[0], 64, NULL), public);
-    pair[1] = finish(MP_OBJ_NULL, public, 32);
-    return mp_obj_new_tuple(2, pair);
+    mp_buffer_info_t in[1];
+    get_buffers(args, B32 "seed\0", in);
+    mp_obj_t pair[2] = { MP_OBJ_NULL, MP_OBJ_NULL };
+    uint8_t *secret = get_out(&pair[0], 64, BYTEARRAY);
+    uint8_t *public = get_out(&pair[1], 32, BYTES);
+    mp_obj_t both = mp_obj_new_tuple(2, pair);
+    key_pair(secret, public, in[0].buf);
+    return burn(both);
 }
 
 // eddsa_public_key(seed)
 static mp_obj_t mod_eddsa_public_key(size_t n_args, const mp_obj_t *args) {
+    mp_buffer_info_t in[1];
+    get_buffers(args, B32 "seed\0", in);
+    mp_obj_t out = MP_OBJ_NULL;
+    uint8_t *public = get_out(&out, 32, BYTES);
     uint8_t secret[64];
-    uint8_t public[32];
-    key_pair(args, secret, public);
+    key_pair(secret, public, in[0].buf);
     crypto_wipe(secret, 64);
-    return finish(MP_OBJ_NULL, public, 32);
+    return burn(out);
 }
 
 // eddsa_sign(secret, message[, out])
@@ -181,9 +203,8 @@ static mp_obj_t mod_eddsa_sign(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t in[2];
     get_buffers(args, B64 "secret\0" ANY "message\0", in);
     mp_obj_t out = OUT(2);
-    uint8_t signature[64];
-    crypto_eddsa_sign(get_out(&out, 64, signature), in[0].buf, in[1].buf, in[1].len);
-    return finish(out, signature, 64);
+    crypto_eddsa_sign(get_out(&out, 64, BYTES), in[0].buf, in[1].buf, in[1].len);
+    return burn(out);
 }
 
 // eddsa_check(signature, public, message): the caller refuses keys of small order
@@ -197,9 +218,9 @@ static mp_obj_t mod_eddsa_check(size_t n_args, const mp_obj_t *args) {
 static mp_obj_t mod_eddsa_to_x25519(size_t n_args, const mp_obj_t *args) {
     mp_buffer_info_t in[1];
     get_buffers(args, B32 "public\0", in);
-    uint8_t u[32];
-    crypto_eddsa_to_x25519(u, in[0].buf);
-    return finish(MP_OBJ_NULL, u, 32);
+    mp_obj_t out = MP_OBJ_NULL;
+    crypto_eddsa_to_x25519(get_out(&out, 32, BYTES), in[0].buf);
+    return out;
 }
 
 static mp_obj_t hash(mp_obj_t key_obj, mp_obj_t out_or_size, size_t n_parts, const mp_obj_t *parts,
@@ -216,17 +237,17 @@ static mp_obj_t hash(mp_obj_t key_obj, mp_obj_t out_or_size, size_t n_parts, con
     if (key.len > 64) {
         mp_raise_ValueError(MP_ERROR_TEXT("key: 0 to 64 bytes needed"));
     }
-    uint8_t digest[64];
-    mp_buffer_info_t out = { .buf = digest };
-    bool is_size = mp_obj_is_small_int(out_or_size);
-    if (is_size) {
+    mp_buffer_info_t out;
+    if (mp_obj_is_small_int(out_or_size)) {
         out.len = MP_OBJ_SMALL_INT_VALUE(out_or_size);
+        out_or_size = MP_OBJ_NULL;
     } else {
         get_writable(out_or_size, &out);
     }
     if (out.len - 1 > 63) {
         mp_raise_ValueError(MP_ERROR_TEXT("out_or_size: 1 to 64 bytes needed"));
     }
+    out.buf = get_out(&out_or_size, out.len, BYTES);
 
     crypto_blake2b_ctx ctx;
     crypto_blake2b_keyed_init(&ctx, out.len, key.buf, key.len);
@@ -239,11 +260,7 @@ static mp_obj_t hash(mp_obj_t key_obj, mp_obj_t out_or_size, size_t n_parts, con
         crypto_blake2b_update(&ctx, part.buf, part.len);
     }
     crypto_blake2b_final(&ctx, out.buf); // wipes ctx
-    if (is_size) {
-        out_or_size = finish(MP_OBJ_NULL, digest, out.len);
-        crypto_wipe(digest, 64);
-    }
-    return out_or_size;
+    return burn(out_or_size);
 }
 
 // blake2b(data[, key[, out_or_size]]): data is a buffer, or a tuple or list of buffers
@@ -269,9 +286,9 @@ static mp_obj_t mod_aead_lock(size_t n_args, const mp_obj_t *args) {
     get_buffers(args, B32 "key\0" B24 "nonce\0" ANY "ad\0" ANY "plain\0", in);
     size_t size = in[3].len;
     mp_obj_t out = OUT(4);
-    uint8_t *sealed = get_out(&out, size + 16, NULL);
+    uint8_t *sealed = get_out(&out, size + 16, BYTEARRAY);
     crypto_aead_lock(sealed, sealed + size, in[0].buf, in[1].buf, in[2].buf, in[2].len, in[3].buf, size);
-    return out;
+    return burn(out);
 }
 
 // aead_unlock(key, nonce, ad, sealed[, out]): None, and out untouched, when the tag does not hold
@@ -284,12 +301,12 @@ static mp_obj_t mod_aead_unlock(size_t n_args, const mp_obj_t *args) {
     size_t size = in[3].len - 16;
     const uint8_t *sealed = in[3].buf;
     mp_obj_t out = OUT(4);
-    uint8_t *plain = get_out(&out, size, NULL);
+    uint8_t *plain = get_out(&out, size, BYTEARRAY);
     if (crypto_aead_unlock(plain, sealed + size, in[0].buf, in[1].buf, in[2].buf, in[2].len,
         sealed, size) != 0) {
-        return mp_const_none;
+        out = mp_const_none;
     }
-    return out;
+    return burn(out);
 }
 
 // verify16(a, b)
