@@ -54,8 +54,9 @@ class Console:
 class LineChat:
     """Ties a `Chat` to lines of text: `command(line)` in, `console` out."""
 
-    def __init__(self, chat, console):
+    def __init__(self, chat, console, suite=1):
         self.chat = chat
+        self.suite = suite  # of what I found
         self.console = console
         self.invitations = []
         self.done = False
@@ -78,7 +79,7 @@ class LineChat:
     async def _command(self, name="help", *words):
         say = self.console.say
         if name == "create" and words:
-            self.chat.create(" ".join(words))
+            self.chat.create(" ".join(words), suite=self.suite)
         elif name == "invite" and words and len(words) % 2 == 0:
             pairs = list(zip(words[::2], map(parse_key, words[1::2]), strict=True))
             self.chat.invite(pairs)
@@ -295,7 +296,7 @@ def read_lines(queue, loop, fd=0):
     threading.Thread(target=work, daemon=True).start()
 
 
-async def run(nick: str, room: str, address, profile: str, label=None) -> int:
+async def run(nick: str, room: str, address, profile: str, label=None, suite=1) -> int:
     """The `mpseq chat` command; returns the exit code."""
     console = Console()
     try:
@@ -319,7 +320,7 @@ async def run(nick: str, room: str, address, profile: str, label=None) -> int:
         print(f"mpseq: {error}.", file=sys.stderr)
         print("Cure: start one with `mpseq relay`, or name it with --relay.", file=sys.stderr)
         return 3
-    lines = LineChat(chat, console)
+    lines = LineChat(chat, console, suite)
     showing = asyncio.ensure_future(lines.show_events())
     queue = asyncio.Queue(1)
     read_lines(queue, asyncio.get_running_loop())

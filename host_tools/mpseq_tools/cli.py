@@ -40,11 +40,15 @@ def chat(
     label: str = typer.Option(
         None, help="What the relay and everyone in the room sees of you; if not given, nothing."
     ),
+    suite: int = typer.Option(
+        1, min=1, max=2,
+        help="How what you found is sealed: 1 XChaCha20-Poly1305, 2 AES-256 with BLAKE2b.",
+    ),
 ):
     """Hold a conversation from this terminal. Lines are texts, /help shows the commands."""
     from mpseq_tools.chat import run
 
-    _exit(run(nick, room, _address(relay), profile, label))
+    _exit(run(nick, room, _address(relay), profile, label, suite))
 
 
 @app.command()

@@ -143,7 +143,8 @@ class Chat:
         self._ticker = asyncio.create_task(self._tick())
 
     def create(self, name: str, **options):
-        """Founds a conversation of this name (1-64 bytes), alone at first."""
+        """Founds a conversation of this name (1-64 bytes), alone at first. `options` go to
+        Conversation.create: `suite`, `policy`."""
         self.conversation.create(name, now(), **options)
         self._flush()
 
