@@ -3,6 +3,7 @@ vectors, the seal, and rooms that use it."""
 
 from binascii import unhexlify
 
+from cheats import Cheat, wrong_auth_to
 from freezing import assert_unmoved, freeze
 from house import House, Seeded, raises
 
@@ -188,38 +189,67 @@ def flipped(frame, at):
     return bytes(out)
 
 
+class Flipper:
+    """A carrier's hook that brings, before each frame of these kinds, copies with another tag or
+    ciphertext, and sees that they change nothing. `reasons[kind]`: why they were refused."""
+
+    def __init__(self, house, kinds, then=None):
+        self.house = house
+        self.kinds = kinds
+        self.then = then
+        self.reasons = {}
+
+    def __call__(self, sender, frame):
+        for out in self.then(sender, frame) if self.then else (frame,):
+            if wire.frame_type(out) in self.kinds:
+                for at in (-1, -16, -17):  # both ends of the tag, the end of the ciphertext
+                    self.offer(sender, flipped(out, at))
+            yield out
+
+    def offer(self, sender, frame):
+        kind = wire.frame_type(frame)
+        if kind == wire.MESSAGE:  # as one who knows the header key can make it
+            header_key = self.house[sender].session._header_key
+            rest = frame[5:]
+            frame = frame[:1] + mac(4, header_key, frame[:1], rest) + rest
+        for nick in self.house.order:
+            if nick == sender:
+                continue
+            person = self.house[nick]
+            person.take_events()
+            before = freeze(person)
+            person.receive("x", frame, self.house.now)
+            assert_unmoved(before, person)
+            for event in person.take_events():
+                self.reasons.setdefault(kind, set()).add(event.reason)
+
+
 def test_a_frame_with_another_tag_is_refused_and_changes_nothing():
     house = House(*THREE)
     house.found("ana", suite=SUITE_2)
-    refused = {}
-
-    def hook(sender, frame):
-        kind = wire.frame_type(frame)
-        if kind not in (wire.MESSAGE, wire.ROSTER, wire.SHARE, wire.CONFIRM):
-            return (frame,)
-        for at in (-1, -16, -17):  # the tag's ends, the ciphertext's last byte
-            bad = flipped(frame, at)
-            if kind == wire.MESSAGE:  # of one who knows the header key
-                rest = bad[5:]
-                bad = bad[:1] + mac(4, house[sender].session._header_key, bad[:1], rest) + rest
-            for nick in house.order:
-                before = freeze(house[nick])
-                house[nick].receive("x", bad, house.now)
-                assert_unmoved(before, house[nick])
-                reasons = [event.reason for event in house[nick].take_events()]
-                if nick != sender and reasons:
-                    refused.setdefault(kind, set()).update(reasons)
-        return (frame,)
-
-    house.hook = hook
+    kinds = (wire.MESSAGE, wire.ROSTER, wire.SHARE, wire.CONFIRM)
+    house.hook = Flipper(house, kinds)
     house.bring("ana", "ben", "eva")
     house.say("ben", "hello")
     house.assert_one_session(*THREE)
-    seal_name = errors.BadSeal.name
-    assert refused[wire.MESSAGE] == set((seal_name,))
-    assert refused[wire.SHARE] == refused[wire.CONFIRM] == set((seal_name,))
-    assert refused[wire.ROSTER] == set((seal_name,))
     assert house.texts("eva") == [("ben", "hello")]
+    for kind in kinds:
+        assert house.hook.reasons[kind] == set((errors.BadSeal.name,)), kind
+
+
+def test_a_failed_exchange_is_sealed_by_aes_too():
+    house = together("ana", "ben", "eva", "dan")
+    cheat = Cheat(house).spoil("eva", wire.SHARE, wrong_auth_to(house["dan"].session.me))
+    house.hook = flipper = Flipper(house, (wire.ABORT, wire.REVEAL), cheat)
+    house["ana"].rekey(house.now)
+    house.settle()
+    for kind in (wire.ABORT, wire.REVEAL):
+        assert flipper.reasons[kind] == set((errors.BadSeal.name,)), kind
+    house.hook = None
+    house.wait(300000)
+    house.assert_one_session("ana", "ben", "dan")
+    for nick in ("ana", "ben", "dan"):
+        assert [one.nick for one in house.of(nick, events.Convicted)] == ["eva"]
 
 
 # --- a runtime without AES
