@@ -1,5 +1,5 @@
-"""A carrier that can do whatever a bad one does: hold, lose, repeat, reorder, show different things
-to different members, cut the room in two. It knows frames as bytes and nothing else.
+"""A carrier that can do whatever a bad one does: hold, lose, repeat, reorder, show different
+things to different members, cut the room in two. It knows frames as bytes and nothing else.
 
 Everything posted waits in one line. `deliver` takes from its head, for all members alike: that is
 the honest carrier. Faults change what stands in the line, each once.

@@ -63,7 +63,8 @@ def main():
         started = time.process_time()
         examine(kind, given.examples, given.seed)
         took = time.process_time() - started
-        print("%-9s %d schedules, %.1f ms each" % (kind, given.examples, 1e3 * took / given.examples))
+        each = 1e3 * took / given.examples
+        print("%-9s %d schedules, %.1f ms each" % (kind, given.examples, each))
         sys.stdout.flush()
 
 
