@@ -1,4 +1,4 @@
-"""Writes tests/vectors/conversation.txt, the conformance vectors (`make vectors`)."""
+"""Writes tests/vectors/conversation*.txt, the conformance vectors (`make vectors`)."""
 
 import sys
 from pathlib import Path
@@ -15,10 +15,11 @@ HEAD = """\
 def main():
     import conformance
 
-    target = TESTS / "vectors" / "conversation.txt"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(HEAD + "".join(line + "\n" for line in conformance.lines()))
-    print(f"{target.relative_to(TESTS.parent)}: {target.stat().st_size} bytes")
+    for suite, name in ((1, "conversation.txt"), (2, "conversation_suite_2.txt")):
+        target = TESTS / "vectors" / name
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(HEAD + "".join(line + "\n" for line in conformance.lines(suite)))
+        print(f"{target.relative_to(TESTS.parent)}: {target.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -83,10 +83,10 @@ def relay(start):
 def sit_down(start, relay):
     """Starts `mpseq chat` for a nick; its key is in `.key`."""
 
-    def sit_down(nick):
+    def sit_down(nick, *options):
         program = start(
             "chat", "--nick", nick, "--label", nick, "--room", "kitchen", "--relay", relay,
-            user=nick,
+            *options, user=nick,
         )
         program.wait_for(r"connected as " + nick)
         program.key = program.wait_for(r"you are \S+; your key: ([0-9a-f]{64})")[1]
@@ -125,6 +125,21 @@ def test_three_people_meet_by_typing_and_one_leaves(sit_down):
     assert ana.end() == 0
     ben.process.stdin.close()
     assert ben.end() == 0
+
+
+def test_a_room_of_suite_2_is_founded_by_an_option_and_joined_without(sit_down, start, relay):
+    ana, ben = sit_down("ana", "--suite", "2"), sit_down("ben")
+    ana.type("/create kitchen")
+    ana.type(f"/invite ben {ben.key}")
+    ben.wait_for(r"invitation 1")
+    ben.type("/accept")
+    code = ana.wait_for(r"session code: (\d{3} \d{3}, \w+ \w+ \w+)")[1]
+    assert ben.wait_for(r"session code: (.*)")[1] == code
+    ben.type("sealed by AES")
+    ana.wait_for(r"<ben> sealed by AES$")
+    wrong = start("chat", "--nick", "eve", "--room", "kitchen", "--relay", relay, "--suite", "3")
+    wrong.wait_for(r"--suite")
+    assert wrong.end() == 2
 
 
 def test_a_script_through_a_pipe_is_carried_out_to_its_end(start, relay):

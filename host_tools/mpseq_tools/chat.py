@@ -64,8 +64,9 @@ class Console:
 class LineChat:
     """Ties a `Chat` to lines of text: `command(line)` in, `console` out."""
 
-    def __init__(self, chat, console):
+    def __init__(self, chat, console, suite=1):
         self.chat = chat
+        self.suite = suite  # of what I found
         self.console = console
         self.invitations = []
         self.invitees = {}  # nick -> key, of people whom somebody here invited
@@ -132,7 +133,7 @@ class LineChat:
             policy = POLICIES.get(option.removeprefix("policy="))
             if policy is None:
                 raise LocalError(f"{option}: there are {', '.join(POLICIES)}")
-        self.chat.create(" ".join(words), policy=policy)
+        self.chat.create(" ".join(words), policy=policy, suite=self.suite)
 
     def _key_of(self, nick):
         for member in self.chat.members:
@@ -379,7 +380,7 @@ def read_lines(queue, loop, fd=0):
 
 
 async def run(
-    nick: str, room: str, address, profile: str, label=None, record=None, psk=b""
+    nick: str, room: str, address, profile: str, label=None, record=None, psk=b"", suite=1
 ) -> int:
     """The `mpseq chat` command; returns the exit code."""
     console = Console()
@@ -407,7 +408,7 @@ async def run(
         print(f"mpseq: {error}.", file=sys.stderr)
         print("Cure: start one with `mpseq relay`, or name it with --relay.", file=sys.stderr)
         return 3
-    lines = LineChat(chat, console)
+    lines = LineChat(chat, console, suite)
     showing = asyncio.ensure_future(lines.show_events())
     queue = asyncio.Queue(1)
     read_lines(queue, asyncio.get_running_loop())

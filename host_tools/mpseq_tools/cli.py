@@ -47,6 +47,10 @@ def chat(
     record: str = typer.Option(
         None, help="Keep everything, all secrets too, as a transcript in this file. Dangerous."
     ),
+    suite: int = typer.Option(
+        1, min=1, max=2,
+        help="How what you found is sealed: 1 XChaCha20-Poly1305, 2 AES-256 with BLAKE2b.",
+    ),
 ):
     """Hold a conversation from this terminal. Lines are texts, /help shows the commands."""
     from mpseq_tools.chat import run
@@ -55,7 +59,7 @@ def chat(
     psk = _read_psk(psk_file) if psk_file else b""
     if record:
         _start_record(record)
-    _exit(run(nick, room, address, profile, label, record, psk))
+    _exit(run(nick, room, address, profile, label, record, psk, suite))
 
 
 @app.command()

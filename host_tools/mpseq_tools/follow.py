@@ -13,7 +13,17 @@ from mpseq import events, wire
 from mpseq.bodies import ADMIT, REMOVE, read_proposal
 from mpseq.errors import FrameError
 from mpseq.outbox import decode_text, is_text
-from mpseq.primitives import KEY, H, check_eddsa_key, equal, kdf, mac, mc, unseal, unseal_once
+from mpseq.primitives import (
+    KEY,
+    H,
+    check_eddsa_key,
+    equal,
+    kdf,
+    mac,
+    mc,
+    unseal_once,
+    unseal_random,
+)
 from mpseq.roster import Participant, check_order, find, read_guest, read_participant, roster_frame
 from mpseq.session import Session
 
@@ -96,7 +106,7 @@ class Follower:
             need(fits, "y of a JOIN does not fit its x")
         key = H(b"tdh", *shared, inviter, e, invitee, y)
         key = kdf(32, key, b"join", known["id"])
-        reader = wire.Reader(unseal(key, frame[:1] + frame[9:65], frame[65:], nonce))
+        reader = wire.Reader(unseal_random(key, nonce, frame[:1] + frame[9:65], frame[65:]))
         nick = reader.text(wire.MAX_NICK)
         named = reader.take(KEY)
         t = check_eddsa_key(reader.take(KEY))
@@ -156,7 +166,9 @@ class Follower:
             for slot in slots:
                 if equal(slot[:4], mac(4, join["ticket"], public)):
                     shared = x25519(join["x"], public)
-                    secret = unseal_once(shared, b"wrap", (join["ticket"],), public, slot[4:])
+                    secret = unseal_once(
+                        self.room.suite, shared, b"wrap", (join["ticket"],), public, slot[4:]
+                    )
                     wrap = kdf(32, secret, b"wrap")
                     need(mc.x25519_public_key(wrap) == public, "E does not belong to its ROSTER")
                     return bytes(secret)
@@ -164,7 +176,8 @@ class Follower:
 
     def _open_roster(self, frame, secret):
         at = wire.Reader(frame, 33).byte() * _WRAPPED + 34
-        reader = wire.Reader(unseal_once(secret, b"roster", (), frame[:at], frame[at:]))
+        plain = unseal_once(self.room.suite, secret, b"roster", (), frame[:at], frame[at:])
+        reader = wire.Reader(plain)
         nonce = reader.take(16)
         need(reader.take(KEY) == self.room.creator, "a ROSTER of another creator's room")
         need(reader.take(8) == self.room.psk_check(nonce), "the pre-shared key differs")
@@ -394,6 +407,7 @@ class _Keys:
 
     def __init__(self, ring):
         self.sid = ring.sid
+        self.suite = ring.suite
         self.me = 255
         self.header_key = bytearray(ring.header_key)
         self.chains = bytearray(b"".join(ring.chains))

@@ -194,11 +194,13 @@ def _spoilt(person, frame):
     exchange = person._attempt.exchange
     who = frame[5:6]
     tag = (exchange.sid, who)
-    plain = unseal_once(exchange.secret, b"share", tag, frame[:6], frame[6:])
+    plain = unseal_once(exchange.suite, exchange.secret, b"share", tag, frame[:6], frame[6:])
     plain[0] ^= 1
     digest = H(b"share", exchange.sid, who, plain[:32], plain[32:64])
     plain[64:128] = sign(exchange.keys.t_secret, digest)
-    spoilt = frame[:6] + bytes(seal_once(exchange.secret, b"share", tag, frame[:6], plain))
+    suite = exchange.suite
+    sealed = seal_once(suite, exchange.secret, b"share", tag, frame[:6], plain)
+    spoilt = frame[:6] + bytes(sealed)
     exchange.my_share = spoilt
     return spoilt
 

@@ -65,6 +65,7 @@ class Ring:
         self._nonce = nonce
         self._failed = failed
         self._psk_hash = follower.room.psk_hash
+        self.suite = follower.room.suite
         self._secrets = follower.secrets
         self._counts = follower.counts
         n = len(people)
@@ -123,7 +124,9 @@ class Ring:
         index = frame[5]
         tag = _TAGS[kind]
         who = frame[5:_HEAD]
-        plain = unseal_once(self._secret, tag, (self.sid, who), frame[:_HEAD], frame[_HEAD:])
+        plain = unseal_once(
+            self.suite, self._secret, tag, (self.sid, who), frame[:_HEAD], frame[_HEAD:]
+        )
         reader = wire.Reader(plain)
         if kind == wire.SHARE:
             closing = self._share(index, frame, reader)

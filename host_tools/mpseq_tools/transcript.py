@@ -203,7 +203,9 @@ class _Remembered:
         chain = kdf(32, group, b"chain", bytes(1))
         for _ in range(counter):
             chain = kdf(32, chain, b"chain")
-        plain = unseal(kdf(32, chain, b"message"), frame[:1] + frame[5 : reader.at], reader.rest())
+        key = kdf(32, chain, b"message")
+        ad = frame[:1] + frame[5 : reader.at]
+        plain = unseal(self._room.suite, key, ad, reader.rest())
         digest = H(b"message", sid, frame[5:6], wire.varint(counter), plain[64:])
         for seed in given:
             if mc.eddsa_check(bytes(plain[:64]), mc.eddsa_key_pair(seed)[1], digest):

@@ -106,7 +106,7 @@ class Joiner:
                 return bytearray(candidate.exchange.secret), candidate.invitation
         joining = self._joining
         for invitation, ticket in joining.asked:
-            secret = roster_secret(frame, ticket, joining.keys)
+            secret = roster_secret(invitation.room.suite, frame, ticket, joining.keys)
             if secret:
                 return secret, invitation
         raise errors.Stranger()

@@ -49,6 +49,7 @@ class Exchange:
     def __init__(self, room, secret, nonce, people, me, keys, identity):
         n = len(people)
         self.sid = room.sid(nonce, people)
+        self.suite = room.suite
         self.psk_hash = room.psk_hash
         self.people = people
         self.me = me
@@ -136,7 +137,8 @@ class Exchange:
         ]
         plain = b"".join([bytes(z), commit, signature, s] + auths)
         head = self._head(wire.SHARE, me)
-        sealed = seal_once(self.secret, b"share", (self.sid, bytes((me,))), head, plain)
+        where = (self.sid, bytes((me,)))
+        sealed = seal_once(self.suite, self.secret, b"share", where, head, plain)
         self.my_share = head + bytes(sealed)
         return self.my_share
 
@@ -149,7 +151,7 @@ class Exchange:
             raise errors.BadIndex()
         head = bytes(frame[:_HEAD])
         sealed = memoryview(frame)[_HEAD:]
-        return index, unseal_once(self.secret, tag, (self.sid, head[5:]), head, sealed)
+        return index, unseal_once(self.suite, self.secret, tag, (self.sid, head[5:]), head, sealed)
 
     def receive_share(self, frame):
         """Takes the SHARE of one participant, mine included; returns its index.
@@ -274,7 +276,7 @@ class Exchange:
         check = self.check(self._confirm_key, self.me)
         plain = b"".join((keys.y, keys.t, signature, check, wire.sized(closing)))
         head = self._head(wire.CONFIRM, self.me)
-        sealed = seal_once(self.secret, b"confirm", (self.sid, who), head, plain)
+        sealed = seal_once(self.suite, self.secret, b"confirm", (self.sid, who), head, plain)
         self.my_confirm = head + bytes(sealed)
         return self.my_confirm
 
@@ -330,7 +332,7 @@ class Exchange:
         signature = sign(self.keys.t_secret, H(tag, self.sid, who, body))
         head = self._head(kind, self.me)
         plain = bytearray(signature + body)
-        sealed = seal_once(self.secret, tag, (self.sid, who), head, plain)
+        sealed = seal_once(self.suite, self.secret, tag, (self.sid, who), head, plain)
         wipe(plain)
         return head + bytes(sealed)
 

@@ -104,7 +104,7 @@ class Failures:
         if reason == REMOVED:
             who = self._identify(people[target])
             if not membership.was_due(who, k, self.session.count):
-                self._convict(people[author], "an ABORT that nothing justifies")
+                self._strike(people[author])  # no proof: it may have seen other frames
             elif isinstance(who, int):
                 membership.part(who)
             else:

@@ -16,9 +16,9 @@ from .primitives import (
     kdf,
     mac,
     mc,
-    seal,
+    seal_random,
     tdh,
-    unseal,
+    unseal_random,
     wipe,
 )
 from .roster import Guest, Room
@@ -79,7 +79,7 @@ class OpenInvite:
             tdh(key, identity, self, self.key, y, True)
             kdf(key, key, b"join", self.id)
             ad = frame[:1] + bytes(memoryview(frame)[_JOIN_HEAD : reader.at])
-            plain = unseal(key, ad, reader.rest(), nonce)
+            plain = unseal_random(key, nonce, ad, reader.rest())
             guest = _read_join(plain, y, identity.public)
         finally:
             wipe(key)
@@ -131,11 +131,11 @@ def invite(identity, nick, room, invitees, random):
             k = bytearray(random(16))
             dh(e, key, outer)
             kdf(outer, outer, b"invitation", e_public, key)
-            slots.append(seal(outer, head, identity.public, nonce))
+            slots.append(seal_random(outer, nonce, head, identity.public))
             dh(identity.secret, key, inner)
             kdf(inner, inner, b"invitation", outer, e_public, identity.public, key)
             plain = bytearray(common + k)
-            slots.append(seal(inner, head, plain, nonce))
+            slots.append(seal_random(inner, nonce, head, plain))
             wipe(plain)
             invite = OpenInvite(their_nick, key, invitation_id, bytearray(e), e_public, k)
             opened.append(invite)
@@ -173,7 +173,7 @@ class Invitation:
         try:
             tdh(key, identity, keys, self.inviter, self._e, False)
             kdf(key, key, b"join", self.id)
-            sealed = seal(key, first + nonce + keys.y, plain, nonce)
+            sealed = seal_random(key, nonce, first + nonce + keys.y, plain)
         finally:
             wipe(key)
             wipe(plain)
@@ -206,13 +206,13 @@ def open_invitation(frame, identity, psk):
         kdf(outer, outer, b"invitation", e, identity.public)
         for at in range(0, len(slots), size):
             try:
-                inviter = bytes(unseal(outer, head, slots[at : at + _OUTER], nonce))
+                inviter = bytes(unseal_random(outer, nonce, head, slots[at : at + _OUTER]))
             except errors.BadSeal:
                 continue
             check_x25519_key(inviter)
             dh(identity.secret, inviter, inner)
             kdf(inner, inner, b"invitation", outer, e, inviter, identity.public)
-            plain = unseal(inner, head, slots[at + _OUTER : at + size], nonce)
+            plain = unseal_random(inner, nonce, head, slots[at + _OUTER : at + size])
             try:
                 return _read_invitation(plain, inviter, e, psk)
             finally:

@@ -1,7 +1,8 @@
 """PROTOCOL.md section 3 in code: hashes, key derivation, Diffie-Hellman, signatures, AEAD.
 
-All cryptography comes from Monocypher: on a board the native module `monocypher`, on CPython its
-twin over PyPI's pymonocypher, which has the same names. Secrets live in bytearrays that are wiped.
+All cryptography comes from Monocypher (on a board the native module `monocypher`, on CPython its
+twin over PyPI's pymonocypher, which has the same names), but for the AES of suite 2 (aes_ctr).
+Secrets live in bytearrays that are wiped.
 """
 
 try:
@@ -11,9 +12,10 @@ try:
 except (ImportError, AttributeError):
     from . import _pymonocypher as mc
 
-from . import errors
+from . import aes_ctr, errors
 
 SUITE_XCHACHA20_POLY1305 = 1
+SUITE_AES_256_CTR_BLAKE2B = 2
 
 KEY = 32
 SIGNATURE = 64
@@ -23,6 +25,8 @@ _NO_KEY = b""
 _ZERO_NONCE = bytes(24)
 _ZERO_KEY = bytes(32)
 _scratch = bytearray(32)  # one AEAD key at a time, wiped after each use
+_scratch_aes = bytearray(32)  # and suite 2's two keys that are derived from it
+_scratch_mac = bytearray(32)
 
 # The u-coordinates (X25519) and y-coordinates (Edwards25519) of small order that are canonical.
 # The y are the images of the u under u = (1 + y) / (1 - y); see PROTOCOL.md, Differences.
@@ -169,16 +173,22 @@ def verify(signature, public, digest):
 
 
 def check_suite(suite):
-    if suite != SUITE_XCHACHA20_POLY1305:
-        raise errors.LocalError("suite %d is not available here" % suite)
+    """LocalError unless this runtime can seal by this suite."""
+    if suite == SUITE_AES_256_CTR_BLAKE2B:
+        if not aes_ctr.available():
+            why = "suite 2 needs AES (cryptolib), which this MicroPython lacks"
+            raise errors.LocalError(why)
+    elif suite != SUITE_XCHACHA20_POLY1305:
+        raise errors.LocalError("suite %d is unknown here" % suite)
 
 
-def seal(key, ad, plain, nonce=_ZERO_NONCE):
-    """Suite 1: XChaCha20-Poly1305. Returns ciphertext and tag: len(plain) + 16 bytes."""
+def seal_random(key, nonce, ad, plain):
+    """XChaCha20-Poly1305 with a random nonce (24 bytes), whatever the suite: for INVITATION and
+    JOIN. Returns ciphertext and tag: len(plain) + 16 bytes."""
     return mc.aead_lock(key, nonce, ad, plain)
 
 
-def unseal(key, ad, sealed, nonce=_ZERO_NONCE):
+def unseal_random(key, nonce, ad, sealed):
     """The plaintext as a bytearray (wipe it when it holds secrets); raises BadSeal."""
     if len(sealed) < TAG:
         raise errors.Truncated()
@@ -188,18 +198,72 @@ def unseal(key, ad, sealed, nonce=_ZERO_NONCE):
     return plain
 
 
-def seal_once(key, tag, parts, ad, plain):
+def seal(suite, key, ad, plain):
+    """The suite's AEAD under a key (32 bytes) that seals this one plaintext: no nonce. Returns
+    ciphertext and tag: len(plain) + 16 bytes."""
+    if suite == SUITE_XCHACHA20_POLY1305:
+        return seal_random(key, _ZERO_NONCE, ad, plain)
+    size = len(plain)
+    out = bytearray(size + TAG)
+    view = memoryview(out)
+    try:
+        _derive_aes(suite, key)
+        aes_ctr.crypt(_scratch_aes, plain, view[: aes_ctr.size(size)])
+        view[size:] = _tag(ad, view[:size])  # over what is left of the keystream
+    finally:
+        _wipe_aes()
+    return out
+
+
+def unseal(suite, key, ad, sealed):
+    """The plaintext as a bytearray (wipe it when it holds secrets); raises BadSeal."""
+    if suite == SUITE_XCHACHA20_POLY1305:
+        return unseal_random(key, _ZERO_NONCE, ad, sealed)
+    size = len(sealed) - TAG
+    if size < 0:
+        raise errors.Truncated()
+    sealed = memoryview(sealed)
+    try:
+        _derive_aes(suite, key)
+        if not equal(_tag(ad, sealed[:size]), sealed[size:]):
+            raise errors.BadSeal()
+        out = bytearray(aes_ctr.size(size))
+        aes_ctr.crypt(_scratch_aes, sealed[:size], memoryview(out))
+        wipe(memoryview(out)[size:])  # keystream that nothing was sealed with
+        out[size:] = b""
+        return out
+    finally:
+        _wipe_aes()
+
+
+def _derive_aes(suite, key):
+    if suite != SUITE_AES_256_CTR_BLAKE2B:
+        raise errors.LocalError("suite %d is unknown here" % suite)
+    kdf(_scratch_aes, key, b"cipher")
+    kdf(_scratch_mac, key, b"mac")
+
+
+def _wipe_aes():
+    wipe(_scratch_aes)
+    wipe(_scratch_mac)
+
+
+def _tag(ad, sealed):
+    return mac(TAG, _scratch_mac, ad, sealed)
+
+
+def seal_once(suite, key, tag, parts, ad, plain):
     """Seals under KDF(key, tag, parts…), a key that is used for this one plaintext."""
     kdf(_scratch, key, tag, *parts)
     try:
-        return seal(_scratch, ad, plain)
+        return seal(suite, _scratch, ad, plain)
     finally:
         wipe(_scratch)
 
 
-def unseal_once(key, tag, parts, ad, sealed):
+def unseal_once(suite, key, tag, parts, ad, sealed):
     kdf(_scratch, key, tag, *parts)
     try:
-        return unseal(_scratch, ad, sealed)
+        return unseal(suite, _scratch, ad, sealed)
     finally:
         wipe(_scratch)

@@ -133,7 +133,8 @@ def roster_frame(room, secret, nonce, people, joiners, failed):
         for guest in joiners:
             dh(wrap, guest.y, shared)
             slots.append(mac(4, guest.ticket, public))
-            slots.append(seal_once(shared, b"wrap", (guest.ticket,), public, secret))
+            box = seal_once(room.suite, shared, b"wrap", (guest.ticket,), public, secret)
+            slots.append(box)
     finally:
         wipe(wrap)
         wipe(shared)
@@ -142,7 +143,7 @@ def roster_frame(room, secret, nonce, people, joiners, failed):
     plain = b"".join(
         (nonce, room.creator, room.psk_check(nonce), wire.varint(failed), bytes((len(people),)))
     )
-    return opening + seal_once(secret, b"roster", (), opening, plain + listed)
+    return opening + seal_once(room.suite, secret, b"roster", (), opening, plain + listed)
 
 
 class Roster:
@@ -168,7 +169,7 @@ def roster_key(frame):
     return wire.Reader(frame, 1).take(KEY)
 
 
-def roster_secret(frame, ticket, keys):
+def roster_secret(suite, frame, ticket, keys):
     """E as it is wrapped for one who joins with `keys` and `ticket`; None when no slot is for it.
 
     One X25519 a slot whose MAC fits, and one to see that E belongs to the frame's e'B.
@@ -177,7 +178,7 @@ def roster_secret(frame, ticket, keys):
     mine = mac(4, ticket, public)
     for at in range(0, len(slots), _WRAPPED):
         if equal(slots[at : at + 4], mine):
-            secret = _unwrap(public, keys, ticket, slots[at + 4 : at + _WRAPPED])
+            secret = _unwrap(suite, public, keys, ticket, slots[at + 4 : at + _WRAPPED])
             wrap = bytearray(32)
             kdf(wrap, secret, b"wrap")
             fits = bytes(mc.x25519_public_key(wrap)) == public
@@ -193,15 +194,15 @@ def open_roster(frame, secret, room, keys, inviter, my_key):
     """The Roster in a frame whose E is known. `my_key` and `inviter` must be in it; raises
     BadSeal, BadRoster or OtherPsk."""
     _, _, opening, sealed = _parts(frame)
-    plain = unseal_once(secret, b"roster", (), opening, sealed)
+    plain = unseal_once(room.suite, secret, b"roster", (), opening, sealed)
     return _read_roster(plain, room, keys, inviter, my_key)
 
 
-def _unwrap(public, keys, ticket, sealed):
+def _unwrap(suite, public, keys, ticket, sealed):
     shared = bytearray(32)
     try:
         dh(keys.x, check_x25519_key(public), shared)
-        return unseal_once(shared, b"wrap", (ticket,), public, sealed)
+        return unseal_once(suite, shared, b"wrap", (ticket,), public, sealed)
     finally:
         wipe(shared)
 

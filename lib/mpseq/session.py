@@ -58,6 +58,7 @@ class Session:
         self.keys = None
         self.next_keys = [None] * n  # (y, t) of each member for the next exchange
         self.code = None
+        self.suite = None
         self._statement = None
         self._statements = None
         self._header_key = None
@@ -95,6 +96,7 @@ class Session:
         return self
 
     def _take_keys(self, exchange):
+        self.suite = exchange.suite
         self._header_key = exchange.header_key
         self._chains = exchange.chains
 
@@ -125,7 +127,7 @@ class Session:
         chain = self._chain(me)
         key = bytearray(KEY)
         kdf(key, chain, b"message")
-        sealed = seal(key, first + who + where, plain)
+        sealed = seal(self.suite, key, first + who + where, plain)
         wipe(key)
         frame = b"".join((who, where, sealed))
         frame = first + mac(_FILTER, self._header_key, first, frame) + frame
@@ -178,7 +180,7 @@ class Session:
             for _ in range(counter - expected):
                 kdf(chain, chain, b"chain")
             kdf(key, chain, b"message")
-            plain = unseal(key, frame[:1] + frame[_HEAD:at], reader.rest())
+            plain = unseal(self.suite, key, frame[:1] + frame[_HEAD:at], reader.rest())
             if len(plain) < SIGNATURE:
                 raise errors.Truncated()
             view = memoryview(plain)
@@ -229,8 +231,9 @@ class Session:
             return None
 
     def ack_of(self, index):
-        """How many frames this member says it has seen, whatever it saw."""
-        return self._ack_n[index]
+        """How many frames this member says it has seen; all, when what it saw differs: that is
+        named, and a lossy carrier is no silence."""
+        return self.count if self.differs[index] else self._ack_n[index]
 
     @property
     def waiting(self):

@@ -9,7 +9,7 @@ likes anyway; nothing of this ever reaches a room.
 |--------------------------------------------------|---------------------------------------------|
 | {"do": "be", "nick", "room", "seed"?, "tcp"?, "settings"?} | key, fingerprint, runtime, free   |
 | {"do": "open"}                                   | labels                                      |
-| {"do": "create", "name"}                         |                                             |
+| {"do": "create", "name", "suite"?}               |                                             |
 | {"do": "invite", "people": [[nick, key]]}        |                                             |
 | {"do": "send", "text"}                           |                                             |
 | {"do": "send_data", "type", "data": hex}         |                                             |
@@ -163,7 +163,7 @@ class Agent:
             await self._open()
             return {"label": chat.carrier.label}
         if what == "create":
-            chat.create(command["name"])
+            chat.create(command["name"], suite=command.get("suite", 1))
         elif what == "invite":
             chat.invite([(nick, unhexlify(key)) for nick, key in command["people"]])
         elif what == "send":

@@ -87,9 +87,11 @@ def room(n, rounds=3):
     }
 
 
-def message(size, rounds=200):
+def message(size, suite=1, rounds=200):
     """A text of `size` bytes among 10: on the wire, and CPU to send and to receive it."""
-    house = House(*nicks(10)).together(*nicks(10))
+    house = House(*nicks(10))
+    house.found("m00", suite=suite)
+    house.bring("m00", *nicks(10)[1:])
     one, other = house["m00"], house["m01"]
     sending = receiving = 0.0
     wire = None
@@ -108,6 +110,7 @@ def message(size, rounds=200):
         house.drain()
     assert len(house.texts("m01")) == rounds
     return {
+        "suite": suite,
         "text_bytes": size,
         "wire_bytes": wire,
         "send_cpu_us": sending / rounds * 1e6,
@@ -143,8 +146,8 @@ def print_room(rows):
 
 def print_message(rows):
     cells = [
-        (f"mpseq, {row['text_bytes']} bytes", row["wire_bytes"], f"{row['send_cpu_us']:.0f}",
-         f"{row['receive_cpu_us']:.0f}")
+        (f"mpseq, {row['text_bytes']} bytes, suite {row['suite']}", row["wire_bytes"],
+         f"{row['send_cpu_us']:.0f}", f"{row['receive_cpu_us']:.0f}")
         for row in rows
     ]
     table("A text on the wire (n = 10)", ("", "bytes", "send us", "receive us"), cells)
@@ -167,7 +170,7 @@ def main():
     for n in SIZES:
         print(f"a room of {n} ...", file=sys.stderr, flush=True)
         result["room"].append(room(n))
-    result["message"] = [message(32), message(256)]
+    result["message"] = [message(32), message(256), message(32, 2), message(256, 2)]
     print("the emulated board ...", file=sys.stderr, flush=True)
     result["rv32imc"] = board.measure()
     print_room(result["room"])

@@ -1,5 +1,5 @@
-"""Bad carriers for a House: they lose, repeat, delay and reorder frames, show each member something
-else, and cut the room in two. None of them knows a key. For CPython and MicroPython.
+"""Bad carriers for a House: they lose, repeat, delay and reorder frames, show each member
+something else, and cut the room in two. None of them knows a key. For CPython and MicroPython.
 
     carrier = Lying(house).instead("ben", wire.SHARE, lambda frame: ())
     ...

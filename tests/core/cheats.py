@@ -27,14 +27,19 @@ def exchange_of(person, frame):
 def opened(exchange, frame):
     """The plaintext of an exchange frame, as a bytearray."""
     tag = TAGS[frame[0] & 15]
-    return unseal_once(exchange.secret, tag, (exchange.sid, frame[5:6]), frame[:6], frame[6:])
+    return unseal_once(
+        exchange.suite, exchange.secret, tag, (exchange.sid, frame[5:6]), frame[:6], frame[6:]
+    )
 
 
 def sealed(exchange, kind, index, plain):
     """An exchange frame as anyone who knows E can make it."""
     head = bytes((wire.head(kind),)) + exchange.tag + bytes((index,))
     parts = (exchange.sid, head[5:])
-    return head + bytes(seal_once(exchange.secret, TAGS[kind], parts, head, bytes(plain)))
+    sealed = seal_once(
+        exchange.suite, exchange.secret, TAGS[kind], parts, head, bytes(plain)
+    )
+    return head + bytes(sealed)
 
 
 def signed_share(exchange, plain):

@@ -1,9 +1,10 @@
 """The conformance script: a conversation from fixed seeds, byte for byte the same everywhere.
 
 `lines()` yields the transcript as text: every frame in full, and what each member came to. The
-result on CPython is checked in as tests/vectors/conversation.txt (made by tests/make_vectors.py);
-every runtime must reproduce it. A second implementation can use it too: `Seeded` in house.py says
-how the random bytes are made, and the script below when they are drawn.
+result on CPython is checked in as tests/vectors/conversation.txt, and of suite 2 as
+conversation_suite_2.txt (made by tests/make_vectors.py); every runtime must reproduce it. A second
+implementation can use it too: `Seeded` in house.py says how the random bytes are made, and the
+script below when they are drawn.
 """
 
 from binascii import hexlify
@@ -18,9 +19,9 @@ def _hex(data):
     return hexlify(data).decode()
 
 
-def _script(house):
+def _script(house, suite):
     """What happens, step by step; yields the name of each step when it is done."""
-    house.found("ana", "garden")
+    house.found("ana", "garden", suite=suite)
     yield "ana founds"
     house.bring("ana", "ben", "eva")
     yield "ana brings ben and eva in one batch"
@@ -45,11 +46,11 @@ def _script(house):
     yield "the rest go on"
 
 
-def lines(people=("ana", "ben", "eva", "dan")):
+def lines(suite=1, people=("ana", "ben", "eva", "dan")):
     """Lines: `step TEXT`, `frame HEX` or `state NICK sid HEX transcript N HEX code DIGITS`."""
     house = House(*people, seed="conformance/1")
     at = 0
-    for step in _script(house):
+    for step in _script(house, suite):
         yield "step " + step
         for frame in house.frames[at:]:
             yield "frame " + _hex(frame)
@@ -67,11 +68,11 @@ def lines(people=("ana", "ben", "eva", "dan")):
                 raise errors.LocalError("%s refused %r" % (nick, house[nick].refused))
 
 
-def compare(expected):
+def compare(expected, suite=1):
     """Runs the script against an iterable of expected lines; returns how many agree, raises
     AssertionError at the first that does not. Needs no more memory than one line."""
     count = 0
-    mine = lines()
+    mine = lines(suite)
     for want in expected:
         want = want.strip()
         if not want or want[0] == "#":
@@ -93,6 +94,6 @@ def digest_of(transcript):
     return _hex(value)
 
 
-def digest():
+def digest(suite=1):
     """The hash of what this runtime makes of the script."""
-    return digest_of(lines())
+    return digest_of(lines(suite))

@@ -128,8 +128,8 @@ class House:
 
     # --- what people do
 
-    def found(self, nick, name="test"):
-        self.people[nick].create(name, self.now)
+    def found(self, nick, name="test", **options):
+        self.people[nick].create(name, self.now, **options)
         self.settle()
 
     def invite(self, inviter, *nicks):

@@ -9,7 +9,16 @@ from test_keys import SMALL_U, raw
 from mpseq import errors, wire
 from mpseq.exchange import Exchange
 from mpseq.invitation import Invitation, invite
-from mpseq.primitives import KeyPairs, kdf, mac, seal, seal_once, signing_key, tdh, unseal_once
+from mpseq.primitives import (
+    KeyPairs,
+    kdf,
+    mac,
+    seal_once,
+    seal_random,
+    signing_key,
+    tdh,
+    unseal_once,
+)
 from mpseq.roster import Participant, Room, roster_frame
 
 
@@ -114,14 +123,14 @@ def test_a_roster_with_more_behind_it():
     secret = Seeded("roster")(32)
     good = roster_frame(house["ana"].room, secret, bytes(16), people, [guest], 0)
     opening = good[: 34 + 52]
-    plain = bytes(unseal_once(secret, b"roster", (), opening, good[86:]))
+    plain = bytes(unseal_once(1, secret, b"roster", (), opening, good[86:]))
     eva = Victim(house, "eva")
     for bad, reason in (
         (plain + b"\0", errors.TrailingBytes),
         (plain[:-1], errors.Truncated),
         (plain[:20], errors.Truncated),
     ):
-        frame = opening + bytes(seal_once(secret, b"roster", (), opening, bad))
+        frame = opening + bytes(seal_once(1, secret, b"roster", (), opening, bad))
         assert eva.offer(frame) == reason.name
 
 
@@ -171,7 +180,7 @@ def join(house, invitation, nick, plain=None, y=None):
     tdh(key, identity, keys, invitation.inviter, invitation._e, False)
     kdf(key, key, b"join", invitation.id)
     first = bytes((wire.head(wire.JOIN),))
-    box = bytes(seal(key, first + nonce + (y or keys.y), plain, nonce))
+    box = bytes(seal_random(key, nonce, first + nonce + (y or keys.y), plain))
     rest = nonce + (y or keys.y) + box
     return first + mac(8, invitation._k, b"join", rest) + rest
 

@@ -39,7 +39,7 @@ def exchange_of(house, nick):
 def sealed(exchange, kind, index, plain, tag):
     """A SHARE or CONFIRM of anyone who knows E."""
     head = bytes((wire.head(kind),)) + exchange.tag + bytes((index,))
-    return head + bytes(seal_once(exchange.secret, tag, (exchange.sid, head[5:]), head, plain))
+    return head + bytes(seal_once(1, exchange.secret, tag, (exchange.sid, head[5:]), head, plain))
 
 
 def share(exchange, index, z=None, commit=None, t_secret=None, s=None, more=b""):
@@ -166,7 +166,7 @@ def test_an_opening_of_a_small_order_key():
 def house_plain(exchange, frame):
     return bytes(
         unseal_once(
-            exchange.secret, b"share", (exchange.sid, frame[5:6]), frame[:6], frame[6:]
+            1, exchange.secret, b"share", (exchange.sid, frame[5:6]), frame[:6], frame[6:]
         )
     )
 

@@ -3,12 +3,17 @@
 import conformance
 
 # beside this file, wherever the runtime finds it
-_VECTORS = __file__.rsplit("/", 1)[0] + "/../vectors/conversation.txt"
+_VECTORS = __file__.rsplit("/", 1)[0] + "/../vectors/"
 
 
 def test_transcript_is_the_one_checked_in():
-    with open(_VECTORS) as vectors:
+    with open(_VECTORS + "conversation.txt") as vectors:
         assert conformance.compare(vectors) > 60
+
+
+def test_transcript_of_suite_2_is_the_one_checked_in():
+    with open(_VECTORS + "conversation_suite_2.txt") as vectors:
+        assert conformance.compare(vectors, 2) > 60
 
 
 def test_a_changed_line_is_noticed():

@@ -43,7 +43,7 @@ class Forger:
             kdf(chain, chain, b"chain")
         key = kdf(32, chain, b"message")
         signature = sign(secret, H(b"message", session.sid, who, where, rest))
-        frame = who + where + bytes(seal(key, first + who + where, signature + rest))
+        frame = who + where + bytes(seal(1, key, first + who + where, signature + rest))
         return first + mac(4, session._header_key, first, frame) + frame
 
 
@@ -98,7 +98,7 @@ def test_a_message_of_another_cannot_be_sealed_again():
         for _ in range(counter):
             kdf(chain, chain, b"chain")
         first = genuine[:1]
-        sealed = bytes(seal(kdf(32, chain, b"message"), first + who + where, plain))
+        sealed = bytes(seal(1, kdf(32, chain, b"message"), first + who + where, plain))
         frame = who + where + sealed
         frame = first + mac(4, session._header_key, first, frame) + frame
         target = "ben" if index == ana else "ana"

@@ -66,7 +66,7 @@ def test_what_a_conversation_cannot_begin_with():
     before = freeze(person)
     for name in ("", "x" * 65, "a\0"):
         raises(errors.LocalError, person.create, name, 0)
-    raises(errors.LocalError, person.create, "room", 0, 2)  # suite 2 is not here
+    raises(errors.LocalError, person.create, "room", 0, 3)  # no such suite
     raises(errors.LocalError, person.create, "room", 0, 1, 3)  # nor is such a policy
     assert_unmoved(before, person)
     person.create("room", 0)

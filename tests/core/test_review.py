@@ -25,7 +25,7 @@ class Roster:
             return (frame,)
         self.genuine = frame
         exchange = self.house["kim"]._attempt.exchange
-        plain = unseal_once(exchange.secret, b"roster", (), frame[: 34 + 52], frame[34 + 52 :])
+        plain = unseal_once(1, exchange.secret, b"roster", (), frame[: 34 + 52], frame[34 + 52 :])
         false = list(self.make(self.house["kim"].room, exchange, bytes(plain[:16])))
         return false + [frame] if self.first else [frame] + false
 
@@ -90,10 +90,10 @@ def test_the_secret_of_a_roster_belongs_to_its_public_key():
         (guest,) = _guests(exchange.people)
         primitives.dh(wrap, guest.y, shared)
         other = bytearray(Seeded("other")(32))
-        box = seal_once(shared, b"wrap", (guest.ticket,), true[1:33], other)
+        box = seal_once(1, shared, b"wrap", (guest.ticket,), true[1:33], other)
         opening = true[:38] + bytes(box)
-        plain = unseal_once(exchange.secret, b"roster", (), true[:86], true[86:])
-        yield opening + bytes(seal_once(other, b"roster", (), opening, plain))
+        plain = unseal_once(1, exchange.secret, b"roster", (), true[:86], true[86:])
+        yield opening + bytes(seal_once(1, other, b"roster", (), opening, plain))
 
     house = Roster(make, True).play()
     house.assert_one_session("ana", "kim", "eva")
@@ -155,7 +155,7 @@ def test_a_commitment_cannot_be_copied():
 
     def seal(exchange, kind, frame, plain):
         return frame[:6] + bytes(
-            seal_once(exchange.secret, kind, (exchange.sid, frame[5:6]), frame[:6], plain)
+            seal_once(1, exchange.secret, kind, (exchange.sid, frame[5:6]), frame[:6], plain)
         )
 
     def hook(sender, frame):
@@ -165,7 +165,7 @@ def test_a_commitment_cannot_be_copied():
         exchange = house[sender]._attempt.exchange
         tag = b"share" if kind == wire.SHARE else b"confirm"
         plain = bytes(
-            unseal_once(exchange.secret, tag, (exchange.sid, frame[5:6]), frame[:6], frame[6:])
+            unseal_once(1, exchange.secret, tag, (exchange.sid, frame[5:6]), frame[:6], frame[6:])
         )
         if sender == "ben":
             ben[kind] = plain

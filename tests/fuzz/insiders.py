@@ -12,6 +12,7 @@ from mpseq.primitives import (
     mc,
     seal,
     seal_once,
+    seal_random,
     sign,
     tdh,
 )
@@ -37,7 +38,7 @@ def message_frame(session, rest, skip=0):
         kdf(chain, chain, b"chain")
     first = bytes((wire.head(wire.MESSAGE),))
     signature = sign(session._statement, H(b"message", session.sid, who, where, rest))
-    sealed = seal(kdf(32, chain, b"message"), first + who + where, signature + rest)
+    sealed = seal(1, kdf(32, chain, b"message"), first + who + where, signature + rest)
     frame = who + where + bytes(sealed)
     return first + mac(4, session._header_key, first, frame) + frame
 
@@ -71,7 +72,7 @@ def message(house, data):
 def _exchange_frame(exchange, kind, tag, plain):
     head = exchange._head(kind, exchange.me)
     who = bytes((exchange.me,))
-    return head + bytes(seal_once(exchange.secret, tag, (exchange.sid, who), head, plain))
+    return head + bytes(seal_once(1, exchange.secret, tag, (exchange.sid, who), head, plain))
 
 
 def _plain_of(exchange, frame, tag):
@@ -183,14 +184,14 @@ def roster(house, data):
     public = bytes(mc.x25519_public_key(wrap))
     shared = mc.x25519(wrap, joiner._joining.keys.y)
     slot = mac(4, ticket, public) + bytes(
-        seal_once(shared, b"wrap", (bytes(ticket),), public, secret)
+        seal_once(1, shared, b"wrap", (bytes(ticket),), public, secret)
     )
     opening = bytes((wire.head(wire.ROSTER),)) + public + b"\1" + slot
     plain = data[1:]
     if data[0] & 1:  # what must be right to be looked at further
         room = inviting.room
         plain = bytes(16) + room.creator + room.psk_check(bytes(16)) + plain
-    return opening + bytes(seal_once(secret, b"roster", (), opening, plain))
+    return opening + bytes(seal_once(1, secret, b"roster", (), opening, plain))
 
 
 def join(house, data):
@@ -205,7 +206,8 @@ def join(house, data):
     kdf(key, key, b"join", inviting.id)
     first = bytes((wire.head(wire.JOIN),))
     nonce = bytes(24)
-    rest = b"".join((nonce, keys.y, bytes(seal(key, first + nonce + keys.y, data[1:], nonce))))
+    sealed = seal_random(key, nonce, first + nonce + keys.y, data[1:])
+    rest = b"".join((nonce, keys.y, bytes(sealed)))
     return first + mac(8, inviting._k, b"join", rest) + rest
 
 
@@ -225,8 +227,8 @@ def invitation_frame(house, data):
     inner = kdf(bytearray(32), mc.x25519(ana.secret, key), b"invitation", *ends)
     contents = data[33:] if data[0] & 1 else data[1:]
     return b"".join((
-        head, bytes(seal(outer, head, inviter, nonce)),
-        bytes(seal(inner, head, contents, nonce)),
+        head, bytes(seal_random(outer, nonce, head, inviter)),
+        bytes(seal_random(inner, nonce, head, contents)),
     ))
 
 
