@@ -115,7 +115,7 @@ class Conversation(Talk, Watch, Rounds):
         _check_kind(suite, policy)
         wire.text_bytes(name, wire.MAX_NAME)
         self._give_up_joining()
-        room = Room(name, self._random(16), self.identity.public, suite, policy, self._psk)
+        room = Room(name, bytes(self._random(16)), self.identity.public, suite, policy, self._psk)
         self.room = room
         self._found(now)
         self._act(now)

@@ -1,7 +1,7 @@
 """A long-term key pair `(a, A)`: X25519, used for Diffie-Hellman only (PROTOCOL.md section 3)."""
 
 from . import errors
-from .primitives import H, mc, wipe
+from .primitives import H, fresh, mc, wipe
 
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
 
@@ -32,7 +32,11 @@ class Identity:
     @classmethod
     def generate(cls, random):
         """A fresh identity. `random(n)` returns n bytes from a source fit for keys."""
-        return cls(random(32))
+        secret = fresh(random, 32)
+        try:
+            return cls(secret)
+        finally:
+            wipe(secret)
 
     @property
     def fingerprint(self):

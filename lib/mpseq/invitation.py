@@ -13,6 +13,7 @@ from .primitives import (
     check_x25519_key,
     dh,
     equal,
+    fresh,
     kdf,
     mac,
     mc,
@@ -106,10 +107,10 @@ def invite(identity, nick, room, invitees, random):
 
     Returns (frame, [OpenInvite]): 58 + (149 + name + nick) a slot, bytes.
     """
-    e = bytearray(random(32))
+    e = fresh(random, 32)
     e_public = bytes(mc.x25519_public_key(e))
-    nonce = random(_NONCE)
-    invitation_id = random(ID)
+    nonce = bytes(random(_NONCE))
+    invitation_id = bytes(random(ID))
     first = bytes((wire.head(wire.INVITATION),))
     head = b"".join((first, nonce, e_public, bytes((len(invitees),))))
     common = b"".join(
@@ -128,7 +129,7 @@ def invite(identity, nick, room, invitees, random):
     inner = bytearray(KEY)
     try:
         for their_nick, key in invitees:
-            k = bytearray(random(16))
+            k = fresh(random, 16)
             dh(e, key, outer)
             kdf(outer, outer, b"invitation", e_public, key)
             slots.append(seal_random(outer, nonce, head, identity.public))
@@ -163,8 +164,8 @@ class Invitation:
 
     def join(self, identity, nick, random, keys):
         """Makes a JOIN with these KeyPairs: (frame of 162 + nick bytes, ticket of 16)."""
-        ticket = bytearray(random(16))
-        nonce = random(_NONCE)
+        ticket = fresh(random, 16)
+        nonce = bytes(random(_NONCE))
         plain = bytearray(
             b"".join((wire.text_bytes(nick, wire.MAX_NICK), identity.public, keys.t, ticket))
         )

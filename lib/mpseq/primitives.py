@@ -109,11 +109,21 @@ def dh(secret, public, out):
         raise errors.AllZeroSecret()
 
 
+def fresh(random, size):
+    """`size` random bytes in a bytearray of its own. What `random` gave is wiped when it is a
+    bytearray; of a bytes object, which cannot be wiped, a copy stays behind."""
+    given = random(size)
+    out = bytearray(given)
+    if isinstance(given, bytearray):
+        wipe(given)
+    return out
+
+
 class KeyPairs:
     """Exchange keys of one member: `(x, y)` for Diffie-Hellman and `(t_secret, t)` for signing."""
 
     def __init__(self, random):
-        self.x = bytearray(random(32))
+        self.x = fresh(random, 32)
         self.y = mc.x25519_public_key(self.x)
         self.t_secret, self.t = signing_key(random)
 
@@ -124,7 +134,7 @@ class KeyPairs:
 
 def signing_key(random):
     """A fresh EdDSA key: (secret of 64 bytes, public of 32)."""
-    seed = bytearray(random(32))
+    seed = fresh(random, 32)
     pair = mc.eddsa_key_pair(seed)
     wipe(seed)
     return pair

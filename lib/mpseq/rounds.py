@@ -12,7 +12,7 @@ from .failures import _GUESTS_REVEAL, Failures
 from .invitation import ID
 from .inviting import Inviting
 from .membership import Membership
-from .primitives import KeyPairs, equal, signing_key, wipe
+from .primitives import KeyPairs, equal, fresh, signing_key, wipe
 from .roster import Guest, Participant, find, roster_frame
 from .session import Session
 
@@ -52,7 +52,7 @@ class Rounds(Failures, Inviting, Joiner):
 
     def _switch_alone(self, exchange, now):
         """n = 1: S is random and there is no ring (section 4)."""
-        exchange.derive(bytearray(self._random(32)))
+        exchange.derive(fresh(self._random, 32))
         self._enter(Attempt(exchange, None, True, now, self._failed), now)
 
     # --- what is due
@@ -151,7 +151,7 @@ class Rounds(Failures, Inviting, Joiner):
     def _propose(self, what, now, guests=()):
         """Posts a PROPOSE, unless it would not be right here; returns whether it did."""
         nonce = self._random(16)
-        secret = bytearray(self._random(32))
+        secret = fresh(self._random, 32)
         pair = None
         if len(self.session.members) == 1:
             if self.session.keys:
