@@ -417,6 +417,22 @@ def test_what_a_carrier_keeps_from_somebody_is_a_doubt():
     assert result.doubts == ["in session 2 ben saw other messages than these"]
 
 
+def test_only_the_first_room_is_in_it():
+    """One who was alone leaves without a frame, and founds another room."""
+    house = houses.House("ana", "ben")
+    ana = house["ana"]
+    ana._random = draws = transcript.Draws(ana._random)
+    recorder = transcript.Recorder(ana, draws)
+    house.found("ana")
+    house.say("ana", "in the first")
+    ana.leave(house.now)
+    house.settle()
+    house.together("ana", "ben")
+    house.say("ana", "in the second")
+    data = read_back(recorder.transcript())
+    assert said(audit(data)) == [("ana", "in the first")]
+
+
 async def _talk():
     relay = Relay(port=0)
     await relay.start()

@@ -120,7 +120,7 @@ class Recorder:
     def _look(self):
         """Notes what only now can be seen from outside."""
         conversation = self._conversation
-        self._over = self._over or bool(self._room) and conversation.session is None
+        self._over = self._over or bool(self._room) and conversation.room is not self._room
         if conversation.session and not self._room:
             self._room = conversation.room
             self._first = (conversation.session.sid, conversation.members)
