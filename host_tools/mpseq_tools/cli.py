@@ -112,6 +112,7 @@ def forge(
     script: str = typer.Option(..., help="A file: who says what, one line each."),
     out: str = typer.Option(..., help="The transcript to write."),
     witness: str = typer.Option(None, help="Whose view it is: a nick; if not given, the first."),
+    suite: int = typer.Option(1, min=1, max=2, help="How it is sealed, as for `mpseq chat`."),
 ):
     """Make a complete transcript of a conversation that never was, from public keys alone.
 
@@ -129,7 +130,7 @@ def forge(
         raise typer.BadParameter(f"{witness!r} is none of them", param_hint="--witness")
     text = _source(script, "--script")
     try:
-        forged = tool.forge(keys, text, witness)
+        forged = tool.forge(keys, text, witness, suite=suite)
     except tool.ScriptFault as fault:
         _stop(f"{script}: {fault}", "correct that line.")
     if forged is None:

@@ -272,7 +272,7 @@ class Follower:
         return True
 
     def _doubt(self, session, nick):
-        doubt = f"in session {session.number} {nick} saw other messages than these, or less"
+        doubt = f"in session {session.number} {nick} saw other messages than these"
         if doubt not in self.doubts:
             self.doubts.append(doubt)
 

@@ -84,8 +84,9 @@ class PublicKeysOnly:
 class Stage:
     """A room with a carrier and a clock for people who exist only here: {nick: identity}."""
 
-    def __init__(self, cast, witness, random=os.urandom, psk=b""):
+    def __init__(self, cast, witness, random=os.urandom, psk=b"", suite=1):
         self.now = 0
+        self.suite = suite
         self.people = {}
         self.keys = {nick: identity.public for nick, identity in cast.items()}
         self.sources = []
@@ -102,7 +103,7 @@ class Stage:
         lines = list(_lines(script, self.people))
         named = {nick for _, _, verb, who in lines if verb == "/invite" for nick in who.split()}
         founder, *others = self.people
-        self.people[founder].create("room", self.now)
+        self.people[founder].create("room", self.now, suite=self.suite)
         if here := [nick for nick in others if nick not in named]:
             self._invite(founder, here)
         for number, nick, verb, rest in lines:
@@ -233,11 +234,11 @@ def _spoken(line):
     return nick, verb, rest.strip()
 
 
-def forge(people, script, witness=None, random=os.urandom, psk=b""):
+def forge(people, script, witness=None, random=os.urandom, psk=b"", suite=1):
     """The transcript, as a dict ready for JSON, of what `script` says among `people` ({nick:
     public key of 32 bytes}, the first founds the room) in the eyes of `witness` (a nick)."""
     cast = {nick: PublicIdentity(key) for nick, key in people.items()}
-    stage = Stage(cast, witness or next(iter(cast)), random, psk)
+    stage = Stage(cast, witness or next(iter(cast)), random, psk, suite)
     with PublicKeysOnly(stage.sources):
         stage.play(script)
         return stage.recorder.transcript()

@@ -31,15 +31,16 @@ import json
 import os
 
 from mpseq import wire
-from mpseq.errors import FrameError
+from mpseq.errors import FrameError, LocalError
 from mpseq.invitation import open_invitation
-from mpseq.primitives import H, dh, equal, kdf, mac, mc, unseal
+from mpseq.primitives import H, check_suite, dh, equal, kdf, mac, mc, unseal
 from mpseq.roster import Room
 
 from .follow import Follower
 from .ring import Refused, x25519
 
 FORMAT = "mpseq-transcript-1"
+_JOIN = {"inviter": 32, "invitee": 32, "id": 8, "e": 32, "k": 16, "static": 32}
 _ROOM = ("conversation_id", "creator", "suite", "policy", "psk_hash")
 
 
@@ -119,7 +120,7 @@ class Recorder:
     def _look(self):
         """Notes what only now can be seen from outside."""
         conversation = self._conversation
-        self._over = self._over or bool(self._room) and conversation.session is None
+        self._over = self._over or bool(self._room) and conversation.room is not self._room
         if conversation.session and not self._room:
             self._room = conversation.room
             self._first = (conversation.session.sid, conversation.members)
@@ -307,7 +308,7 @@ def load(path):
     with open(path, encoding="utf-8") as file:
         try:
             return json.load(file)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Refused("this file holds no JSON") from None
 
 
@@ -319,7 +320,7 @@ class Told:
         try:
             self.room, self.witness, self.frames = _read_head(transcript)
             self._read_secrets(transcript)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, LocalError):
             raise Refused("a field of the transcript is missing or malformed") from None
 
     def _read_secrets(self, transcript):
@@ -330,26 +331,27 @@ class Told:
         self._founding = None
         self._joins = []
         for at, entry in enumerate(transcript["exchanges"]):
-            people = [[nick, *map(_bytes, keys)] for nick, *keys in entry["people"]]
-            me = [one[1] for one in people].index(self.witness)
+            people = [_read_person(*one) for one in entry["people"]]
+            me = [who[1] for who in people].index(self.witness)
             nick, _, y, t = people[me]
             self._exchange[y] = _bytes(entry["x"], 32)
             self._signing[t] = _bytes(entry["t_secret"], 32)
-            s_secret = entry["s_secret"] and _bytes(entry["s_secret"], 32)
-            if s_secret:
-                self._signing[_bytes(entry["statements"][me])] = s_secret
-            for other, static in zip(people, entry["static"], strict=True):
-                if static:
-                    self._static[other[2]] = _bytes(static, 32)
+            if entry["s_secret"] or len(people) == 1:
+                s_secret = _bytes(entry["s_secret"], 32)
+                self._signing[_bytes(entry["statements"][me], 32)] = s_secret
+            for who, static in zip(people, entry["static"], strict=True):
+                if who is not people[me]:
+                    self._static[who[2]] = _bytes(static, 32)
             if len(people) == 1:
-                self._alone[_bytes(entry["sid"])] = (_bytes(entry["group"], 32), s_secret)
+                self._alone[_bytes(entry["sid"], 32)] = (_bytes(entry["group"], 32), s_secret)
                 if at == 0:
-                    self._founding = (_bytes(entry["nonce"]), nick, y, t)
+                    self._founding = (_bytes(entry["nonce"], 16), nick, y, t)
         for entry in transcript["joins"]:
-            known = {"e_secret": None, "x": None}
-            for name in ("inviter", "invitee", "id", "e", "k", "static", "e_secret", "x"):
-                known[name] = entry[name] and _bytes(entry[name])
-            self._static[known["e"] if known["x"] else _bytes(entry["y"])] = known["static"]
+            known = {name: _bytes(entry[name], size) for name, size in _JOIN.items()}
+            mine = "e_secret" if known["inviter"] == self.witness else "x"
+            known.update(e_secret=None, x=None)
+            known[mine] = _bytes(entry[mine], 32)
+            self._static[known["e"] if known["x"] else _bytes(entry["y"], 32)] = known["static"]
             self._joins.append(known)
         self._left = list(self._joins)
 
@@ -383,8 +385,14 @@ def _read_head(transcript):
         facts["suite"], facts["policy"], b"",
     )
     bytes((room.suite, room.policy))
+    check_suite(room.suite)
     room.psk_hash = _bytes(facts["psk_hash"], 32)
     return room, _bytes(transcript["witness"], 32), [_bytes(one) for one in transcript["frames"]]
+
+
+def _read_person(nick, key, y, t):
+    wire.text_bytes(nick, wire.MAX_NICK)
+    return nick, _bytes(key, 32), _bytes(y, 32), _bytes(t, 32)
 
 
 def _bytes(text, size=None):

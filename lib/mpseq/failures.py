@@ -154,13 +154,12 @@ class Failures:
     # --- verdicts
 
     def _convict(self, person, why):
-        """Proven wrong: a member goes, a guest is dropped."""
+        """Proven wrong: a member goes, a guest is dropped. Once is enough."""
+        if not self._membership.convict(self._identify(person)):
+            return
         self._events.append(events.Convicted(person.nick, person.key, why))
         if isinstance(person, Guest):
-            self._membership.drop(person.key)
             self._guest_failed(person)
-        else:
-            self._membership.remove(self._identify(person))
 
     def _guest_failed(self, guest):
         self._membership.guest_failed(guest)

@@ -212,9 +212,20 @@ class Membership:
         raise errors.OutOfPlace()
 
     def drop(self, key):
-        """The running exchange must not bring in this guest."""
-        if key not in self._doomed:
-            self._doomed.append(key)
+        """The running exchange must not bring in this guest; returns whether that is new."""
+        if key in self._doomed:
+            return False
+        self._doomed.append(key)
+        return True
+
+    def convict(self, who):
+        """A member is removed, a guest dropped; returns whether that is new."""
+        if not isinstance(who, int):
+            return self.drop(who)
+        if who in self.gone:
+            return False
+        self.gone.append(who)
+        return True
 
     def _prune(self):
         """Approvals are of invitations that stand."""

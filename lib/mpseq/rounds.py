@@ -136,6 +136,8 @@ class Rounds(Failures, Inviting, Joiner):
         ]
         if self._rekey_asked and self.session.me in turn:
             turn = [self.session.me]
+        if self.session.me not in turn:
+            self._ask_around(now)
         self._propose_in_turn(REKEY, self._rekey_at, turn, now)
 
     def _propose_in_turn(self, what, since, turn, now):
@@ -408,7 +410,7 @@ class Rounds(Failures, Inviting, Joiner):
         self._failed = 0
         self.session = session
         self._membership = Membership(members, session.next_keys, session.me, self.room)
-        self._start_watch()
+        self._start_watch(exchange.my_confirm)
         self._doomed_at = None
         self._outbox.forget_all_but(wire.INVITATION)
         self._open_session(session)

@@ -76,14 +76,25 @@ class Talk:
             if is_text(kind):
                 self._receive_text(message, now)
             elif kind == wire.ACK:
-                if len(message.body):
-                    raise errors.TrailingBytes()
+                self._receive_ack(bytes(message.body), now)
             else:
                 self._receive_control(message, now)
         finally:
             message.wipe()
             if self.session is session:
                 self._confirm()  # its acknowledgement counts, whatever its body
+
+    def _receive_ack(self, body, now):
+        """An ACK needs no acknowledgement, unless it asks for one."""
+        if body == b"\1":
+            self._watch_text(self.session.count, now)
+            self._owe_ack(now)
+        elif body:
+            raise errors.TrailingBytes()
+
+    def _owe_ack(self, now):
+        if self._ack_at is None and len(self.session.members) > 1:
+            self._ack_at = now + min(self.settings.ack_after, _LATEST_ACK)
 
     def _note_gap(self, message):
         if message.skipped:
@@ -154,8 +165,7 @@ class Talk:
         self._open_texts.append(message.place)
         self._watch_text(message.place, now)
         self._last_text = message.place
-        if self._ack_at is None and len(session.members) > 1:
-            self._ack_at = now + min(self.settings.ack_after, _LATEST_ACK)
+        self._owe_ack(now)
         if mark and self._was_shown(mark, message.index):
             return
         if kind == wire.TEXT:

@@ -14,11 +14,15 @@ WHAT = {
     SUSPECT: "a word about somebody else's silence",
     STRIKES: "an explanation",
 }
+_STRAGGLER = 30000  # ms after a text until one who never spoke gets my CONFIRM again
+_SAY_AGAIN = 10000  # ms between two times that I post frames again for others
+_ASK_AGAIN = 180000  # ms
 _MOST_UNACKED = 64  # places of texts that are watched
 
 
 class Watch:
-    def _start_watch(self):
+    def _start_watch(self, last_confirm=None):
+        self._last_confirm = last_confirm  # mine, of the exchange that led to this session
         self._exchanges = 0  # accepted PROPOSEs of this session
         self._suspected = []  # (who, kind, debt) that I posted
         self._stood = []  # (target, since) of my suspicions that the room has heard
@@ -26,6 +30,8 @@ class Watch:
         self._unheard_until = 0  # the carrier was away until then
         self._labels = {}  # a member's index -> the carrier's label of its last frame
         self._absent = []  # indexes of those whose label left: a hint
+        self._said_again_at = -_SAY_AGAIN
+        self._asked_at = None  # when I asked whether anybody is there
 
     # --- what is owed, in everybody's eyes at one place
 
@@ -128,6 +134,8 @@ class Watch:
         membership = self._membership
         if target == author or target in membership.gone:
             raise errors.OutOfPlace()
+        if target == self.session.me:
+            self._answer(kind, now)
         if not self._owes(author, target, kind, debt):
             raise errors.OutOfPlace()
         if not membership.suspicions.add(author, target, kind, debt):
@@ -137,6 +145,21 @@ class Watch:
         nick, key = self._name(target)
         by = self._member(author)
         self._events.append(events.Suspected(nick, key, by.nick, by.key, WHAT[kind]))
+
+    def _answer(self, kind, now):
+        """Somebody misses something of mine. If it is me who missed that it was owed, an ACK tells
+        that we differ; if my frames of the exchange have come to me, the carrier has lost them for
+        others, and the same bytes once more can still save the exchange."""
+        if now < self._said_again_at + _SAY_AGAIN:
+            return
+        self._said_again_at = now
+        if kind == ACK:
+            self._post_message(wire.ACK, b"", now)
+        elif kind == FRAME and self._attempt:
+            exchange = self._attempt.exchange
+            for frame in (exchange.my_share, exchange.my_confirm):
+                if frame:
+                    self._outbox.frames.append(frame)
 
     def _name(self, target):
         if isinstance(target, int):
@@ -211,6 +234,13 @@ class Watch:
         open_now = [(self._on_the_wire(one[0]), one[1], one[2]) for one in debts]
         self._suspected = [one for one in self._suspected if one in open_now]
         for target, kind, debt, since, patience in debts:
+            if kind == ACK and self._last_confirm and session.heard()[target] == 0:
+                at = max(since, self._unheard_until) + _STRAGGLER
+                if now < at:
+                    self._wake_at(at)
+                else:  # it may have missed the end of the exchange that led here
+                    self._outbox.frames.append(self._last_confirm)
+                    self._last_confirm = None
             who = self._on_the_wire(target)
             if (who, kind, debt) in self._suspected:
                 continue
@@ -222,6 +252,16 @@ class Watch:
                 continue
             self._suspected.append((who, kind, debt))
             self._post_message(wire.SUSPECT, bytes((kind, who)) + wire.varint(debt), now)
+
+    def _ask_around(self, now):
+        """A re-key is long due and it is for others to propose it: are they there? An ACK that
+        asks is acknowledged like a text."""
+        at = (self._rekey_at if self._asked_at is None else self._asked_at) + _ASK_AGAIN
+        if now < at:
+            self._wake_at(at)
+        elif not self._outbox.unheard():
+            self._asked_at = now
+            self._post_message(wire.ACK, b"\1", now)
 
     def _debts(self):
         """[(target, kind, debt, since, patience)] of the others, in my eyes."""

@@ -4,54 +4,13 @@ is named, nobody is blamed for it, and those who can reach each other end in one
 
 from carriers import Carrier, Doubling, Late, Losing, Lying, Shuffling
 from house import House
+from outcomes import MINUTE, come_together, named, nobody_is_blamed, only_what_was_said
 
-from mpseq import errors, events, wire
-
-MINUTE = 60000
-NAMED = (events.Inconsistent, events.Missing, events.Unverifiable, events.CarrierInconsistent)
+from mpseq import events, wire
 
 
 def room(*nicks):
     return House(*nicks).together(*nicks)
-
-
-def only_what_was_said(house, said):
-    """Whoever is shown something is shown what its author said, once."""
-    for nick in house.order:
-        shown = house.texts(nick)
-        for one in shown:
-            assert one in said, (nick, one)
-        assert len(shown) == len(set(shown)), (nick, shown)
-
-
-def nobody_is_blamed(house):
-    for nick in house.order:
-        assert house.of(nick, events.Convicted) == [], nick
-        assert house.of(nick, events.Expelled) == [], nick
-
-
-def named(house, nick):
-    return [type(event).__name__ for event in house.seen[nick] if isinstance(event, NAMED)]
-
-
-def come_together(house, *nicks):
-    """The carrier is honest now. Those who were parted invite one another; all end in one."""
-    house.wait(25 * MINUTE)
-    for _ in range(len(nicks)):
-        inside = house.here(nicks[0])
-        others = [nick for nick in nicks if nick not in inside]
-        if not others:
-            break
-        for nick in others:
-            try:
-                house.invite(nicks[0], nick)
-            except errors.LocalError:
-                pass
-        house.wait(MINUTE)
-    house.assert_one_session(*nicks)
-    house.say(nicks[-1], "together")
-    for nick in nicks:
-        assert house.texts(nick)[-1] == (nicks[-1], "together"), nick
 
 
 def live(house, *nicks):
@@ -238,3 +197,26 @@ def test_frames_that_change_on_the_way_are_frames_that_were_lost():
             assert carrier.told == {("ben", kind): 1}
             only_what_was_said(house, [("ana", "true"), ("eva", "too")])
             assert len(house.refusals("ben")) >= 1
+
+
+def test_one_lost_text_removes_nobody():
+    """Section 8: disagreement is named, the user decides; a lossy carrier is not an attack."""
+    house = room("ana", "ben", "eva")
+    Lying(house).instead("ben", wire.MESSAGE, lambda frame: ())
+    house.say("ana", "one")
+    house.say("ana", "two")
+    house.wait(6 * MINUTE)
+    for nick in ("ana", "ben", "eva"):
+        assert named(house, nick), nick
+        assert house.of(nick, events.Suspected) == [], nick
+        assert house.here(nick) == ["ana", "ben", "eva"], nick
+
+
+def test_a_share_hidden_from_one_member_convicts_nobody():
+    house = room("ana", "ben", "eva", "dan")
+    Lying(house).instead("ben", wire.SHARE, lambda frame: ())
+    house["ana"].rekey(house.now)
+    house.settle()
+    house.wait(6 * MINUTE)
+    nobody_is_blamed(house)
+    come_together(house, "ana", "ben", "eva", "dan")

@@ -107,3 +107,44 @@ def test_expelled_by_all_others():
     house.settle()
     house.assert_one_session("ana", "ben")
     assert not house.here("eva")
+
+
+def test_one_who_died_after_the_others_rekey_is_noticed():
+    """It would be for the dead one to re-key, and nobody else may: then the rest asks for a sign
+    of life."""
+    house = room("ana", "ben", "eva")
+    house["ana"].rekey(house.now)
+    house.settle()
+    alive = ["ana"]
+    house.hook = lambda sender, frame: (frame,) if sender in alive else ()
+    house.wait(25 * MINUTES)
+    house["ana"].send("is anybody here?", house.now)
+    house.wait(10 * MINUTES)
+    assert house.here("ana") == ["ana"]
+    assert house.texts("ana")[-1] == ("ana", "is anybody here?")
+
+
+def test_a_frame_of_an_exchange_that_one_member_has_missed_is_said_again():
+    """A lossy line costs a minute and no member."""
+    for kind in (wire.SHARE, wire.CONFIRM):
+        house = room("ana", "ben", "eva")
+        lost = []
+
+        def reaches(recipient, frame, kind=kind, lost=lost, house=house):
+            if recipient != "ben" or frame[0] & 15 != kind or lost:
+                return True
+            lost.append(frame)
+            return False
+
+        house.reaches = reaches
+        house["ana"].rekey(house.now)
+        house.settle()
+        assert lost and house["ben"].exchange_running
+        house.say("eva", "all well?")
+        house.wait(5 * MINUTES)
+        house["eva"].rekey(house.now)  # what ben missed is named, and over with the session
+        house.settle()
+        house.assert_one_session("ana", "ben", "eva")
+        for nick in ("ana", "ben", "eva"):
+            assert convicted(house, nick) == []
+            assert len(house.of(nick, events.SessionStarted)[-1].left) == 0
