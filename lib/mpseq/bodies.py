@@ -3,7 +3,7 @@ here.
 """
 
 from . import errors, wire
-from .primitives import KEY, check_eddsa_key, check_x25519_key
+from .primitives import KEY, check_eddsa_key, check_x25519_key, wipe
 from .roster import read_guest
 
 # What a PROPOSE does.
@@ -25,19 +25,16 @@ class Proposal:
         self.pair = pair  # (y, t) of an author who is alone
 
     def encode(self):
-        """A bytearray: wipe it, E stands in it."""
-        rest = bytes((self.what,))
+        """A bytearray: wipe it, E stands in it, and tickets."""
+        rest = bytearray()
         if self.what == REMOVE:
-            rest += bytes((len(self.removed),)) + bytes(self.removed)
+            rest = bytearray((len(self.removed),)) + bytes(self.removed)
         elif self.what == ADMIT:
-            rest += encode_admit(self.carried)
-        if self.pair:
-            rest += self.pair[0] + self.pair[1]
-        out = bytearray(56 + len(rest))
-        out[:16] = self.nonce
-        out[16:48] = self.secret
-        out[48:56] = self.check
-        out[56:] = rest
+            rest = encode_admit(self.carried)
+        out = wire.packed(
+            self.nonce, self.secret, self.check, bytes((self.what,)), rest, *(self.pair or ())
+        )
+        wipe(rest)
         return out
 
 
@@ -79,8 +76,12 @@ def read_invitee(body):
 
 
 def encode_admit(guests):
-    """Body of ADMIT: count, [nick, A, y, t, ticket]."""
-    return bytes((len(guests),)) + b"".join([guest.encode_admission() for guest in guests])
+    """Body of ADMIT: count, [nick, A, y, t, ticket]. A bytearray: wipe it."""
+    parts = [guest.encode_admission() for guest in guests]
+    out = wire.packed(bytes((len(parts),)), *parts)
+    for part in parts:
+        wipe(part)
+    return out
 
 
 def read_keys(body):

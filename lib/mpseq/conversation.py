@@ -42,7 +42,8 @@ class Settings:
 
 
 class Conversation(Talk, Watch, Rounds):
-    """`identity`: an Identity; `nick`: 1-32 bytes of UTF-8; `random(n)` returns n random bytes;
+    """`identity`: an Identity; `nick`: 1-32 bytes of UTF-8; `random(n)` returns n random bytes,
+    best in a bytearray, which is wiped after use: of a bytes object a copy stays in memory;
     `psk`: a pre-shared key that all members must have, at least 16 bytes that nobody can guess
     (its check value lets a guest try guesses), or nothing."""
 

@@ -331,7 +331,7 @@ class Exchange:
         who = bytes((self.me,))
         signature = sign(self.keys.t_secret, H(tag, self.sid, who, body))
         head = self._head(kind, self.me)
-        plain = bytearray(signature + body)
+        plain = wire.packed(signature, body)
         sealed = seal_once(self.suite, self.secret, tag, (self.sid, who), head, plain)
         wipe(plain)
         return head + bytes(sealed)
@@ -390,10 +390,13 @@ class Exchange:
     def receive_reveal(self, frame):
         """(author, x, digest, what it says of its own slots) of a REVEAL; x fits its y."""
         author, body = self._open_signed(frame, b"reveal")
-        x = body.secret(KEY)
-        digest = body.take(KEY)
-        mine = body.byte()
-        body.end()
+        try:
+            x = body.secret(KEY)
+            digest = body.take(KEY)
+            mine = body.byte()
+            body.end()
+        finally:
+            wipe(body.data)
         if mine & ~(SHARE_IS_MINE | CONFIRM_IS_MINE):
             raise errors.WrongLength()
         if bytes(mc.x25519_public_key(x)) != self.people[author].y:

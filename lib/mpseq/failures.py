@@ -6,7 +6,7 @@ from . import errors, events, wire
 from .exchange import AUTH, CHECK, NOT_MINE, REMOVED, RING
 from .judgement import Trial, is_in_form
 from .primitives import KeyPairs
-from .roster import Guest, find
+from .roster import Guest, find, forget_tickets
 
 REASONS = {
     REMOVED: "somebody has to go",
@@ -115,6 +115,7 @@ class Failures:
             trial = Trial(exchange, author, reason, target)
         if not exchange.shares_left:
             self._end_admissions(people)
+        forget_tickets(people, membership.guests)
         if trial and exchange.me in trial.needed:
             self._outbox.post(exchange.reveal(), now)
         if exchange.keys:

@@ -135,7 +135,7 @@ def invite(identity, nick, room, invitees, random):
             slots.append(seal_random(outer, nonce, head, identity.public))
             dh(identity.secret, key, inner)
             kdf(inner, inner, b"invitation", outer, e_public, identity.public, key)
-            plain = bytearray(common + k)
+            plain = wire.packed(common, k)
             slots.append(seal_random(inner, nonce, head, plain))
             wipe(plain)
             invite = OpenInvite(their_nick, key, invitation_id, bytearray(e), e_public, k)
@@ -166,8 +166,8 @@ class Invitation:
         """Makes a JOIN with these KeyPairs: (frame of 162 + nick bytes, ticket of 16)."""
         ticket = fresh(random, 16)
         nonce = bytes(random(_NONCE))
-        plain = bytearray(
-            b"".join((wire.text_bytes(nick, wire.MAX_NICK), identity.public, keys.t, ticket))
+        plain = wire.packed(
+            wire.text_bytes(nick, wire.MAX_NICK), identity.public, keys.t, ticket
         )
         first = bytes((wire.head(wire.JOIN),))
         key = bytearray(KEY)
@@ -180,6 +180,10 @@ class Invitation:
             wipe(plain)
         rest = b"".join((nonce, keys.y, sealed))
         return first + mac(8, self._k, b"join", rest) + rest, ticket
+
+    def wipe(self):
+        """When it has brought me in: it is of no more use."""
+        wipe(self._k)
 
 
 def check_invitation(frame):

@@ -6,6 +6,7 @@ from . import errors, events, wire
 from .bodies import ADMIT, encode_admit, encode_invite
 from .invitation import MOST_JOIN_BYTES
 from .membership import UNANIMOUS
+from .primitives import wipe
 from .roster import Guest, by_key, find
 
 _MOST_WORDS = 64  # approvals and the like that are remembered to be said again
@@ -62,7 +63,9 @@ class Inviting:
                 return False
             for one in ready:
                 one.admitted = True
-            self._post_message(wire.ADMIT, encode_admit(guests), now)
+            body = encode_admit(guests)
+            self._post_message(wire.ADMIT, body, now)
+            wipe(body)
             return True
         return self._propose(ADMIT, now, guests)
 

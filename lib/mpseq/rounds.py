@@ -13,7 +13,7 @@ from .invitation import ID
 from .inviting import Inviting
 from .membership import Membership
 from .primitives import KeyPairs, equal, fresh, signing_key, wipe
-from .roster import Guest, Participant, find, roster_frame
+from .roster import Guest, Participant, find, forget_tickets, roster_frame
 from .session import Session
 
 _LEAVE_ANYWAY = 30000  # ms: texts that wait do not hold one who leaves for longer
@@ -393,6 +393,7 @@ class Rounds(Failures, Inviting, Joiner):
             self._close_session(old, joined)
             self._close_trial()
             self._membership.end_admissions()
+        forget_tickets(people)
         exchange.wipe()
         for candidate in self._candidates:
             if candidate is not attempt:
@@ -400,6 +401,8 @@ class Rounds(Failures, Inviting, Joiner):
         self._candidates = []
         if self._joining:
             self._joining.forget_tickets()
+            for invitation, _ in self._joining.asked:
+                invitation.wipe()
         self._joining = None
         self._attempt = None
         self._proposed = False

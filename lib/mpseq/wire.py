@@ -74,6 +74,17 @@ def sized(data):
     return varint(len(data)) + data
 
 
+def packed(*parts):
+    """The parts one after the other, with secrets among them: a bytearray, to be wiped, and no
+    other copy."""
+    out = bytearray(sum([len(part) for part in parts]))
+    at = 0
+    for part in parts:
+        out[at : at + len(part)] = part
+        at += len(part)
+    return out
+
+
 # In a string whose bytes fit together: the second bytes that make a sequence overlong, a surrogate
 # or larger than U+10FFFF. MicroPython does not look at that, and all runtimes must agree.
 _NEVER = (b"\xc0", b"\xc1", b"\xf5", b"\xf6", b"\xf7")
