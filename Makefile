@@ -61,6 +61,9 @@ probes: $(READY) $(PROBES) ## what the tests of the native module need; `make te
 sanitize: $(READY) $(PROBES) ## random calls of the native module under the compiler's checks: CALLS=2000000
 	@MPSEQ_RANDOM_CALLS=$(or $(CALLS),2000000) $(PYTHON) -m pytest tests/test_native_sanitized.py $(PYTEST_ARGS)
 
+soak: $(STAMPS)/python ## random schedules over bad carriers with cheats: SOAK_MINUTES=30
+	@$(PYTHON) tests/properties/properties.py soak --minutes $(or $(SOAK_MINUTES),30)
+
 bench: $(READY) ## sizes, times, instructions and heap; also into build/bench.json
 	@$(PYTHON) tests/bench/bench.py
 

@@ -136,9 +136,14 @@ class Room(RuleBasedStateMachine):
         self.do("%s %d" % (what, at))
 
     @has("loss")
-    @rule(ms=st.sampled_from((30000, 150000, 1200000)))
+    @rule(ms=st.sampled_from((30000, 150000)))
     def outage(self, ms):
         self.do("wait %d" % ms)
+
+    @precondition(lambda self: self.kind == "loss")
+    @rule()
+    def long_outage(self):
+        self.do("wait 1200000")
 
     # --- a bad carrier that treats members differently
 
