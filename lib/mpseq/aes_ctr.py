@@ -2,6 +2,8 @@
 blocks of a text are encrypted by one call, on an ESP32 in hardware. Knows nothing of the protocol.
 """
 
+import sys
+
 try:
     from cryptolib import aes
 except ImportError:
@@ -10,9 +12,18 @@ except ImportError:
     except ImportError:
         aes = None
 
+try:
+    import gc
+
+    import uctypes
+except ImportError:
+    uctypes = None
+
 BLOCK = 16
 _ECB = 1
 _FIRST = bytes(BLOCK)
+_WORD = 8 if sys.maxsize >> 32 else 4
+_bytes_of_cipher = None
 # FIPS-197's cipher of 16 zero bytes under 32 zero bytes.
 _KNOWN = b"\xdc\x95\xc0x\xa2@\x89\x89\xadH\xa2\x14\x92\x84 \x87"
 
@@ -25,6 +36,34 @@ def available():
         return bytes(aes(bytes(32), _ECB).encrypt(_FIRST, bytearray(BLOCK))) == _KNOWN
     except ValueError:
         return False
+
+
+def _footprint():
+    """Bytes of the heap that a cipher takes on MicroPython; the least that was seen, because what
+    else happens meanwhile can only add to it."""
+    key = bytes(32)
+    least = 0
+    for _ in range(3):
+        before = gc.mem_alloc()
+        cipher = aes(key, _ECB)
+        taken = gc.mem_alloc() - before
+        if 0 < taken and (taken < least or not least):
+            least = taken
+        del cipher
+    return least
+
+
+def _forget(cipher):
+    """Wipes a cipher that is not used any more: its round keys, which MicroPython leaves in the
+    heap. What makes it an object, its first word, stays."""
+    global _bytes_of_cipher
+    if uctypes is None:
+        return  # CPython, whose ciphers wipe themselves; or a board that hides its memory
+    if _bytes_of_cipher is None:
+        _bytes_of_cipher = _footprint()
+    rest = _bytes_of_cipher - _WORD
+    if rest > 0:
+        memoryview(uctypes.bytearray_at(id(cipher) + _WORD, rest))[:] = bytes(rest)
 
 
 def size(length):
@@ -49,6 +88,8 @@ def crypt(key, data, out, first=_FIRST):
                 break
             digit -= 1
     if len(out):
-        aes(key, _ECB).encrypt(out, out)
+        cipher = aes(key, _ECB)
+        cipher.encrypt(out, out)
+        _forget(cipher)
     for at in range(len(data)):
         out[at] ^= data[at]

@@ -22,7 +22,6 @@ never for people. "tcp": [host, port] joins the room there and not through the c
 
 import asyncio
 import gc
-import os
 import sys
 from binascii import hexlify, unhexlify
 
@@ -32,6 +31,7 @@ from mpseq.primitives import H
 from . import link
 from .chat import Chat
 from .clock import now
+from .entropy import urandom
 from .serial import SerialRoom
 
 
@@ -192,7 +192,7 @@ class Agent:
 
     async def _be(self, command):
         await self._stop()
-        random = os.urandom
+        random = urandom
         if command.get("seed"):
             random = SeededBytes(unhexlify(command["seed"]))
         settings = Settings()

@@ -13,13 +13,13 @@ posted is posted in its order. What comes from the room can end in an event, nev
 
 import asyncio
 import gc
-import os
 
 from mpseq import Conversation, Identity, errors, events
 
 from . import link
 from .clock import now
 from .door import Door
+from .entropy import urandom
 from .inbox import (
     Connected,
     Disconnected,
@@ -59,7 +59,7 @@ class Chat:
     (`psk`, `settings`).
     """
 
-    def __init__(self, identity, nick: str, carrier, random=os.urandom, **options):
+    def __init__(self, identity, nick: str, carrier, random=urandom, **options):
         self.conversation = Conversation(identity, nick, random, **options)
         self.identity = identity
         if isinstance(carrier, str):
