@@ -146,10 +146,10 @@ class Failures:
 
     def _end_admissions(self, people):
         """All joiners' y are spent: they JOIN anew (5.3)."""
-        self._membership.end_admissions()
+        self._membership.end_admissions(people)
         for one in self._invites:
-            one.admitted = False
             if one.guest and find(people, one.key) >= 0:
+                one.admitted = False
                 one.forget_guest()
 
     # --- verdicts
