@@ -58,7 +58,9 @@ class Exchange:
         self.secret = secret
         self.tag = bytes(kdf(4, secret, b"tag"))
         self.failure = None  # (reason, index): why it cannot succeed, to be said in an ABORT
+        self.spoilt = False  # one of its participants is convicted: it must not complete
         self.dead = False  # an ABORT came
+        self._mine = SHARE_IS_MINE | CONFIRM_IS_MINE  # what stands in my slots
         self.digest = None  # of every slot as it was at the ABORT
         self.next_keys = None  # my key pairs for the exchange after this one
         self.statement = None  # (secret, public): signs the messages of the session to come
@@ -194,6 +196,7 @@ class Exchange:
     def _doubt_share(self, index, s, auths):
         """What is wrong with the part of a SHARE that its signature does not cover."""
         if index == self.me:
+            self._mine &= ~SHARE_IS_MINE
             return (NOT_MINE, index)
         if self.me < 0:
             return None
@@ -262,7 +265,7 @@ class Exchange:
     @property
     def ready(self):
         """All SHAREs are in and nothing in them is wrong: CONFIRM may be posted."""
-        return self._confirm_key is not None and not self.failure
+        return self._confirm_key is not None and not self.failure and not self.spoilt
 
     def check(self, confirm_key, index):
         """c of this participant: 16 bytes."""
@@ -308,10 +311,13 @@ class Exchange:
                 raise errors.BadCommitment(index) from None
             if self._commitment(index, y, t) != self._slot(self._commits, index):
                 raise errors.BadCommitment(index)
-            if index == self.me:
-                failure = (NOT_MINE, index)
-            elif self._confirm_key and not equal(self.check(self._confirm_key, index), check):
+            # Of my own, too: what is right in everybody's eyes must be so in mine, whoever sealed
+            # it with another closing message.
+            if self._confirm_key and not equal(self.check(self._confirm_key, index), check):
                 failure = (CHECK, index)
+                if index == self.me:
+                    self._mine &= ~CONFIRM_IS_MINE
+                    failure = (NOT_MINE, index)
         self.opened[index] = (y, t)
         self._confirms[index] = H(b"frame", frame) + check
         self.failure = self.failure or failure
@@ -374,15 +380,10 @@ class Exchange:
 
     def reveal(self):
         """Makes my REVEAL: x, and what stood in the slots when the ABORT came. A frame."""
-        mine = 0
-        if self.failure != (NOT_MINE, self.me):
-            mine = SHARE_IS_MINE | CONFIRM_IS_MINE
-        elif self.opened[self.me]:
-            mine = SHARE_IS_MINE
         body = bytearray(KEY + KEY + 1)
         body[:KEY] = self.keys.x
         body[KEY : 2 * KEY] = self.digest
-        body[2 * KEY] = mine
+        body[2 * KEY] = self._mine
         frame = self._signed(wire.REVEAL, b"reveal", body)
         wipe(body)
         return frame
@@ -420,7 +421,7 @@ class Exchange:
 
     @property
     def complete(self):
-        return self.confirms_left == 0 and not self.failure
+        return self.confirms_left == 0 and not self.failure and not self.spoilt
 
     def wipe(self, keep_keys=False):
         """At the switch: x, K, E and what only the exchange needed."""

@@ -54,7 +54,9 @@ class Failures:
         me = self.session.me
         if me not in group or exchange.my_abort or exchange.me < 0:
             return
-        at = self._doomed_at + self.settings.abort_after + group.index(me) * _ABORT_STEP
+        at = self._doomed_at + group.index(me) * _ABORT_STEP
+        if not exchange.spoilt:
+            at += self.settings.abort_after  # the switch may still come
         if now >= at:
             self._outbox.post(exchange.abort(REMOVED, target, self.session.count), now)
         else:
@@ -100,6 +102,8 @@ class Failures:
         self._failed += 1
         self._aborted_at = now
         self._doomed_at = None
+        if self._last_rekey:
+            self._rekey_at = now  # it is due again
         trial = None
         if reason == REMOVED:
             who = self._identify(people[target])

@@ -122,6 +122,9 @@ class Rounds(Failures, Inviting, Joiner):
 
     def _act_rekey(self, now):
         settings = self.settings
+        for index in self._membership.remaining():
+            if self._membership.struck(index):
+                return  # first it has to go: a switch would forgive it (7)
         if self._rekey_asked:
             self._rekey_at = now
         elif self._rekey_at is None:
@@ -328,6 +331,7 @@ class Rounds(Failures, Inviting, Joiner):
                 else:
                     self._take_confirm(attempt, frame, now)
             except errors.Proof as error:
+                exchange.spoilt = True
                 if self.session:
                     self._convict(exchange.people[error.index], error.name)
                 raise
