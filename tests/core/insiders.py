@@ -355,7 +355,8 @@ class Insider:
 
     def abort(self, reason, target, k=None, kept=None):
         """Posts an ABORT; returns why it was refused, or None."""
-        k = self.person.session.count if k is None else k
+        if k is None:
+            k = self.person.session.count if self.person.session else 0
         body = bytes((reason, target)) + wire.varint(k)
         return self._refusal(self.signed(kept or self.kept(), wire.ABORT, b"abort", body))
 

@@ -4,11 +4,13 @@ exchange can change, so it convicts nobody, and junk makes nobody cry (PROTOCOL.
 from cheats import (
     bad_signature,
     no_auths,
+    other_opening,
     other_statement,
     resealed,
     sealed,
     signed_share,
     wrong_check,
+    wrong_z,
 )
 from insiders import Insider, Room
 
@@ -241,3 +243,18 @@ def test_a_frame_of_ones_own_with_a_bad_signature_is_as_if_it_had_not_come():
         for nick in HONEST:
             assert house.refusals(nick) == [errors.BadSignature.name]
         house.goes_on(*FOUR)
+
+
+def test_two_shares_with_different_signed_parts():
+    house = two_of(wire.SHARE, wrong_z)
+    for nick in HONEST:
+        assert errors.Contradiction.name in house.refusals(nick)
+        assert house.names(nick, events.Convicted) == ["eva"]
+    house.goes_on(*HONEST, convicted=("eva",))
+
+
+def test_two_confirms_with_different_openings():
+    house = two_of(wire.CONFIRM, other_opening)
+    for nick in HONEST:
+        assert errors.BadCommitment.name in house.refusals(nick)
+    house.goes_on(*HONEST, convicted=("eva",))
