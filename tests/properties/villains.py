@@ -189,7 +189,7 @@ class Villain:
 
     def _suspect(self, nick):
         session = self.talk.session
-        if session:
+        if session and nick in self.world.people:
             key = self.world.people[nick].talk.identity.public
             for who in session.members:
                 if who.key == key:
