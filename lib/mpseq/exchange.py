@@ -37,7 +37,7 @@ AUTH = 3  # the `auth` of a SHARE to me is wrong
 RING = 4  # the z do not add up to zero
 CHECK = 5  # the c of a CONFIRM is wrong
 
-# What a REVEAL says of its author's own slots.
+# What a WITNESS or REVEAL says of its author's own slots.
 SHARE_IS_MINE = 1
 CONFIRM_IS_MINE = 2  # or not there yet
 
@@ -378,6 +378,16 @@ class Exchange:
         wipe(self._pair)
         self._wipe_derived()
 
+    def witness(self):
+        """Makes my WITNESS: what stood in the slots when the ABORT came, and so that I have not
+        switched. A frame."""
+        return self._signed(wire.WITNESS, b"witness", self.digest + bytes((self._mine,)))
+
+    def receive_witness(self, frame):
+        """(author, digest, what it says of its own slots) of a WITNESS."""
+        author, body = self._open_signed(frame, b"witness")
+        return (author,) + _read_slots(body)
+
     def reveal(self):
         """Makes my REVEAL: x, and what stood in the slots when the ABORT came. A frame."""
         body = bytearray(KEY + KEY + 1)
@@ -393,13 +403,9 @@ class Exchange:
         author, body = self._open_signed(frame, b"reveal")
         try:
             x = body.secret(KEY)
-            digest = body.take(KEY)
-            mine = body.byte()
-            body.end()
+            digest, mine = _read_slots(body)
         finally:
             wipe(body.data)
-        if mine & ~(SHARE_IS_MINE | CONFIRM_IS_MINE):
-            raise errors.WrongLength()
         if bytes(mc.x25519_public_key(x)) != self.people[author].y:
             raise errors.BadReveal()
         return author, x, digest, mine
@@ -444,6 +450,15 @@ class Exchange:
             self.next_keys.wipe()
             wipe(self.statement[0])
         self._wipe_derived()
+
+
+def _read_slots(body):
+    digest = body.take(KEY)
+    mine = body.byte()
+    body.end()
+    if mine & ~(SHARE_IS_MINE | CONFIRM_IS_MINE):
+        raise errors.WrongLength()
+    return digest, mine
 
 
 def _part(auths, i, j):

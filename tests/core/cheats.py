@@ -14,6 +14,8 @@ TAGS = {
     wire.CONFIRM: b"confirm",
     wire.ABORT: b"abort",
     wire.REVEAL: b"reveal",
+    wire.WITNESS: b"witness",
+    wire.WITNESS: b"witness",
 }
 
 
@@ -121,30 +123,32 @@ def bad_signature(exchange, plain):
 
 
 def wrong_slots(exchange, plain):
-    """A REVEAL that tells of other frames than its author saw."""
-    plain[64 + 32] ^= 1
-    _sign_reveal(exchange, plain)
+    """A WITNESS or REVEAL that tells of other frames than its author saw."""
+    plain[-2] ^= 1
+    _sign_testimony(exchange, plain)
+
+
+def disowning(what):
+    """A WITNESS or REVEAL that says `what` of its author's own slots: 0, 1 for only the SHARE is
+    mine, 2 for only the CONFIRM."""
+
+    def change(exchange, plain):
+        plain[-1] = what
+        _sign_testimony(exchange, plain)
+
+    return change
 
 
 def wrong_x(exchange, plain):
     """A REVEAL of another x than the one behind y, well signed."""
     plain[64:96] = Seeded("other x")(32)
-    _sign_reveal(exchange, plain)
+    _sign_testimony(exchange, plain)
 
 
-def disowning(what):
-    """A REVEAL that says `what` of its author's own slots: 0, or 1 for only the SHARE is mine."""
-
-    def change(exchange, plain):
-        plain[128] = what
-        _sign_reveal(exchange, plain)
-
-    return change
-
-
-def _sign_reveal(exchange, plain):
+def _sign_testimony(exchange, plain):
+    tag = b"reveal" if len(plain) == 64 + 65 else b"witness"
     who = bytes((exchange.me,))
-    plain[:64] = sign(exchange.keys.t_secret, H(b"reveal", exchange.sid, who, plain[64:]))
+    plain[:64] = sign(exchange.keys.t_secret, H(tag, exchange.sid, who, plain[64:]))
 
 
 class Cheat:
