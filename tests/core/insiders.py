@@ -114,6 +114,7 @@ class Room(House):
     def _check_wiped(self, nick):
         """After an ABORT: s, next keys and all that came of S at once; x as soon as the REVEAL is
         made, or not asked for. What serves another exchange of a joiner stays."""
+        trial = self.people[nick]._trial
         for one in self.kept[nick]:
             exchange = one.live
             if exchange.dead:
@@ -122,7 +123,10 @@ class Room(House):
                 assert_zero(exchange._pair, nick)
                 for secret in (exchange.chains, exchange.header_key, exchange.sas_key):
                     assert_zero(secret, nick)
-                if self.people[nick].session and exchange.keys:
+                asked = trial and trial.exchange is exchange and not trial.over
+                if asked and trial.may_reveal:
+                    asked = exchange.me in trial.missing()
+                if self.people[nick].session and exchange.keys and not asked:
                     assert_zero(exchange.keys.x, nick)
                     assert_zero(exchange.keys.t_secret, nick)
 
@@ -147,35 +151,36 @@ class Room(House):
 
     # --- what must be true at the end
 
-    def goes_on(self, *honest, convicted=(), newcomers=(), minutes=4, expelled=(), apart=()):
-        """After so many minutes all of these are in one working session of their own; none of them
-        was blamed or removed; those who saw it (all but `newcomers`) convicted exactly
-        `convicted`; nothing secret is left of any exchange. `apart`: honest, and not in."""
+    def goes_on(self, *honest, convicted=(), newcomers=(), minutes=4, expelled=(), also=()):
+        """After so many minutes all of these are in one working session; none of them was blamed
+        or removed; those who saw it (all but `newcomers`) convicted exactly `convicted`; nothing
+        secret is left of any exchange. `also`: cheats that are in."""
         self.wait(minutes * MINUTE)
         for one in self.insiders.values():
             assert not one._changes or one.changed, "nothing was spoilt"
-        self.assert_one_session(*honest)
+        self.assert_one_session(*(honest + tuple(also)))
         for nick in honest:
             if nick not in newcomers:
                 found = self.names(nick, events.Convicted)
                 assert found == sorted(convicted), (nick, found)
                 assert self.names(nick, events.Expelled) == sorted(expelled), nick
-            self.fair_to(nick, honest + tuple(apart))
+            self.fair_to(nick, honest)
             assert self.of(nick, events.Left) == [], nick
-            self.assert_clean(nick)
         self.talk(*honest)
-        self.renews_keys(*honest)
+        self.renews_keys(honest, also)
+        for nick in honest:
+            self.assert_clean(nick, newcomers)
 
-    def renews_keys(self, *honest):
+    def renews_keys(self, honest, also=()):
         """Nothing is stuck: a re-key leads to another session for all of them."""
         before = self.people[honest[0]].session.sid
         for nick in honest:
             person = self.people[nick]
-            if len(honest) == 1 or person._last_rekey != self.key(nick):
+            if len(person.members) == 1 or person._last_rekey != self.key(nick):
                 person.rekey(self.now)
                 break
         self.wait(MINUTE)
-        self.assert_one_session(*honest)
+        self.assert_one_session(*(honest + tuple(also)))
         assert self.people[honest[0]].session.sid != before
 
     def fair_to(self, nick, honest):
@@ -199,15 +204,17 @@ class Room(House):
             last = self.of(nick, events.Text)[-1].number
             assert self.of(nick, events.Confirmed)[-1].number >= last, nick
 
-    def assert_clean(self, nick):
+    def assert_clean(self, nick, newcomers=()):
         """No exchange of this one runs, and what is over has left no secret behind."""
         person = self.people[nick]
         assert person._attempt is None, nick
         assert person._trial is None or person._trial.over, nick
         session = person.session
+        ys = []
         for one in self.kept[nick]:
             exchange = one.live
             if exchange.keys:
+                ys.append(bytes(one.people[one.me].y))
                 assert_zero(exchange.keys.x, nick)
                 assert_zero(exchange.keys.t_secret, nick)
             for secret in (exchange.secret, exchange._pair, exchange._confirm_key):
@@ -216,6 +223,8 @@ class Room(House):
                 for secret in (exchange.chains, exchange.header_key, exchange.sas_key):
                     assert_zero(secret, nick)
                 assert_zero(exchange.statement and exchange.statement[0], nick)
+        if nick not in newcomers:
+            assert len(set(ys)) == len(ys), nick  # a y serves one sid (section 3)
 
     def never_shown(self, text, *nicks):
         for nick in nicks:
@@ -300,6 +309,7 @@ class Insider:
             kept.live.my_share = frame
         elif frame[0] & 15 == wire.CONFIRM:
             kept.live.my_confirm = frame
+            kept.live.spoilt = True  # and knows that the others will not switch
 
     # --- what it knows
 

@@ -213,7 +213,10 @@ def test_a_guest_whose_c_is_of_another_key():
 
 
 def test_a_guest_that_misses_its_commitment():
+    """It is dropped, asks again, and this time does nothing wrong: never barred."""
     house, (eva,) = newcomers("eva")
     eva.spoil(wire.CONFIRM, other_opening)
     house.bring("ana", "eva", "uma")
-    house.goes_on("ana", "ben", "dan", "uma", convicted=("eva",), newcomers=("uma",))
+    house.goes_on(
+        "ana", "ben", "dan", "uma", convicted=("eva",), newcomers=("uma",), also=("eva",)
+    )
