@@ -368,13 +368,16 @@ class World:
         done = [number for number in person.numbers if number <= event.number]
         for number in done:
             key, text = person.numbers.pop(number)
+            meant = self.said.get(text, (None, None))[1]
             for index in person.talk._membership.remaining():
                 other = self.people[self._nick_of(person.talk.members[index].key)]
-                if other.honest and not blind and not other.has_shown(text, key):
-                    raise Violated(
-                        "%s has %r confirmed, %s was never shown it"
-                        % (person.nick, text, other.nick)
-                    )
+                if not other.honest or blind or other.has_shown(text, key):
+                    continue
+                if meant is not None and other.talk.identity.public not in meant:
+                    continue  # it came in by the same frame
+                raise Violated(
+                    "%s has %r confirmed, %s was never shown it" % (person.nick, text, other.nick)
+                )
 
     def _on_Convicted(self, person, event):
         culprit = self._nick_of(event.key)
