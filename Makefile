@@ -38,7 +38,7 @@ PROBES := $(foreach arch,$(PROBED_ARCHS),$(call probe_file,$(arch))) $(SANITIZED
 READY = $(STAMPS)/python $(UNIX) $(FIRMWARE) $(TEST_NATMODS)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps unix firmware natmod natmods demo test mutants fuzz probes sanitize bench lint vectors clean distclean FORCE
+.PHONY: help deps unix firmware natmod natmods demo test mutants prove fuzz probes sanitize bench lint vectors clean distclean FORCE
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -52,6 +52,9 @@ test: $(READY) $(ROOMY) $(PROBES) ## every test, on CPython, MicroPython and the
 
 mutants: $(STAMPS)/python ## disable each check of the protocol in turn: a test must fail (MUTANT=… for some)
 	@$(PYTHON) tests/mutants/run.py $(MUTANT)
+
+prove: ## the formal model with the Tamarin prover, lemma by lemma (PROVE="ring join:executable_join" for some)
+	@python3 tests/formal/prove.py $(PROVE)
 
 fuzz: $(STAMPS)/python ## fuzz every decoder and live conversations: FUZZ_SECONDS=600 in all, FUZZ_TARGET=… for one
 	@$(PYTHON) tests/fuzz/fuzzing.py fuzz $(FUZZ_TARGET) --seconds $(or $(FUZZ_SECONDS),600)

@@ -23,7 +23,7 @@ def test_every_target_takes_some_of_its_seeds_and_stands_what_was_found(name):
 def test_the_insider_gets_behind_the_seal_of_every_type():
     """Each maker has a seed that some honest member takes."""
     import conversations
-    from insiders import MAKERS
+    from makers import MAKERS
 
     taken = set()
     for seed in conversations.seeds("insider"):

@@ -4,7 +4,7 @@ the switch of whichever exchange takes it in (PROTOCOL.md 5.2, 5.3).
 
 from . import errors, wire
 from .exchange import AUTH, CHECK, RING, Exchange
-from .judgement import is_in_form
+from .judgement import Trial, is_in_form
 from .primitives import KeyPairs, wipe
 from .roster import find, open_roster, roster_key, roster_secret
 
@@ -87,12 +87,15 @@ class Joiner:
             raise errors.LocalError("about to be in a conversation; leave it first")
         if self._joining:
             self._forget_joining()
+        self._close_trial()
 
-    def _forget_joining(self):
-        self._joining.keys.wipe()
+    def _forget_joining(self, keep_keys=False):
+        """`keep_keys`: a trial may ask for x yet."""
+        if not keep_keys:
+            self._joining.keys.wipe()
         self._joining.forget_tickets()
         for candidate in self._candidates:
-            candidate.exchange.abandon()
+            candidate.exchange.abandon(keep_keys)
         self._candidates = []
         self._joining = None
         self._outbox.forget((wire.JOIN, wire.SHARE, wire.CONFIRM))
@@ -116,18 +119,22 @@ class Joiner:
         exchange that my inviter vouches for; then I JOIN anew (5.3, 7)."""
         exchange = attempt.exchange
         self._candidates.remove(attempt)
-        if exchange.shares_left or not attempt.is_vouched_for():
+        elsewhere = self._confirmed()  # there this x would open S
+        if exchange.shares_left or elsewhere or not attempt.is_vouched_for():
             exchange.abandon(keep_keys=True)
             return
-        if is_in_form(exchange, author, reason, target):
-            if reason in (RING, CHECK) or (
-                reason == AUTH and exchange.me in (author, target)
-            ):
-                self._outbox.post(exchange.reveal(), now)
-        exchange.abandon()
         joining = self._joining
-        self._forget_joining()
-        self._joining = None
+        self._close_trial()
+        asked = reason in (AUTH, RING, CHECK) and is_in_form(exchange, author, reason, target)
+        self._forget_joining(keep_keys=asked)
+        if asked:
+            self._dead = attempt
+            self._trial = Trial(exchange, author, reason, target)
+            self._testify(now)
+            if self._trial.may_reveal:
+                self._close_trial()
+        else:
+            exchange.abandon()
         for invitation, _ in reversed(joining.asked):
             self._ask_to_join(invitation, now)
 

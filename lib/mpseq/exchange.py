@@ -37,7 +37,7 @@ AUTH = 3  # the `auth` of a SHARE to me is wrong
 RING = 4  # the z do not add up to zero
 CHECK = 5  # the c of a CONFIRM is wrong
 
-# What a REVEAL says of its author's own slots.
+# What a WITNESS or REVEAL says of its author's own slots.
 SHARE_IS_MINE = 1
 CONFIRM_IS_MINE = 2  # or not there yet
 
@@ -58,7 +58,9 @@ class Exchange:
         self.secret = secret
         self.tag = bytes(kdf(4, secret, b"tag"))
         self.failure = None  # (reason, index): why it cannot succeed, to be said in an ABORT
+        self.spoilt = False  # one of its participants is convicted: it must not complete
         self.dead = False  # an ABORT came
+        self._mine = SHARE_IS_MINE | CONFIRM_IS_MINE  # what stands in my slots
         self.digest = None  # of every slot as it was at the ABORT
         self.next_keys = None  # my key pairs for the exchange after this one
         self.statement = None  # (secret, public): signs the messages of the session to come
@@ -194,6 +196,7 @@ class Exchange:
     def _doubt_share(self, index, s, auths):
         """What is wrong with the part of a SHARE that its signature does not cover."""
         if index == self.me:
+            self._mine &= ~SHARE_IS_MINE
             return (NOT_MINE, index)
         if self.me < 0:
             return None
@@ -262,7 +265,7 @@ class Exchange:
     @property
     def ready(self):
         """All SHAREs are in and nothing in them is wrong: CONFIRM may be posted."""
-        return self._confirm_key is not None and not self.failure
+        return self._confirm_key is not None and not self.failure and not self.spoilt
 
     def check(self, confirm_key, index):
         """c of this participant: 16 bytes."""
@@ -308,10 +311,13 @@ class Exchange:
                 raise errors.BadCommitment(index) from None
             if self._commitment(index, y, t) != self._slot(self._commits, index):
                 raise errors.BadCommitment(index)
-            if index == self.me:
-                failure = (NOT_MINE, index)
-            elif self._confirm_key and not equal(self.check(self._confirm_key, index), check):
+            # Of my own, too: what is right in everybody's eyes must be so in mine, whoever sealed
+            # it with another closing message.
+            if self._confirm_key and not equal(self.check(self._confirm_key, index), check):
                 failure = (CHECK, index)
+                if index == self.me:
+                    self._mine &= ~CONFIRM_IS_MINE
+                    failure = (NOT_MINE, index)
         self.opened[index] = (y, t)
         self._confirms[index] = H(b"frame", frame) + check
         self.failure = self.failure or failure
@@ -372,17 +378,22 @@ class Exchange:
         wipe(self._pair)
         self._wipe_derived()
 
+    def witness(self):
+        """Makes my WITNESS: what stood in the slots when the ABORT came, and so that I have not
+        switched. A frame."""
+        return self._signed(wire.WITNESS, b"witness", self.digest + bytes((self._mine,)))
+
+    def receive_witness(self, frame):
+        """(author, digest, what it says of its own slots) of a WITNESS."""
+        author, body = self._open_signed(frame, b"witness")
+        return (author,) + _read_slots(body)
+
     def reveal(self):
         """Makes my REVEAL: x, and what stood in the slots when the ABORT came. A frame."""
-        mine = 0
-        if self.failure != (NOT_MINE, self.me):
-            mine = SHARE_IS_MINE | CONFIRM_IS_MINE
-        elif self.opened[self.me]:
-            mine = SHARE_IS_MINE
         body = bytearray(KEY + KEY + 1)
         body[:KEY] = self.keys.x
         body[KEY : 2 * KEY] = self.digest
-        body[2 * KEY] = mine
+        body[2 * KEY] = self._mine
         frame = self._signed(wire.REVEAL, b"reveal", body)
         wipe(body)
         return frame
@@ -392,13 +403,9 @@ class Exchange:
         author, body = self._open_signed(frame, b"reveal")
         try:
             x = body.secret(KEY)
-            digest = body.take(KEY)
-            mine = body.byte()
-            body.end()
+            digest, mine = _read_slots(body)
         finally:
             wipe(body.data)
-        if mine & ~(SHARE_IS_MINE | CONFIRM_IS_MINE):
-            raise errors.WrongLength()
         if bytes(mc.x25519_public_key(x)) != self.people[author].y:
             raise errors.BadReveal()
         return author, x, digest, mine
@@ -420,7 +427,7 @@ class Exchange:
 
     @property
     def complete(self):
-        return self.confirms_left == 0 and not self.failure
+        return self.confirms_left == 0 and not self.failure and not self.spoilt
 
     def wipe(self, keep_keys=False):
         """At the switch: x, K, E and what only the exchange needed."""
@@ -443,6 +450,15 @@ class Exchange:
             self.next_keys.wipe()
             wipe(self.statement[0])
         self._wipe_derived()
+
+
+def _read_slots(body):
+    digest = body.take(KEY)
+    mine = body.byte()
+    body.end()
+    if mine & ~(SHARE_IS_MINE | CONFIRM_IS_MINE):
+        raise errors.WrongLength()
+    return digest, mine
 
 
 def _part(auths, i, j):

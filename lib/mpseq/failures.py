@@ -54,7 +54,9 @@ class Failures:
         me = self.session.me
         if me not in group or exchange.my_abort or exchange.me < 0:
             return
-        at = self._doomed_at + self.settings.abort_after + group.index(me) * _ABORT_STEP
+        at = self._doomed_at + group.index(me) * _ABORT_STEP
+        if not exchange.spoilt:
+            at += self.settings.abort_after  # the switch may still come
         if now >= at:
             self._outbox.post(exchange.abort(REMOVED, target, self.session.count), now)
         else:
@@ -100,6 +102,8 @@ class Failures:
         self._failed += 1
         self._aborted_at = now
         self._doomed_at = None
+        if self._last_rekey:
+            self._rekey_at = now  # it is due again
         trial = None
         if reason == REMOVED:
             who = self._identify(people[target])
@@ -116,20 +120,30 @@ class Failures:
         if not exchange.shares_left:
             self._end_admissions(people)
         forget_tickets(people, membership.guests)
-        if trial and exchange.me in trial.needed:
-            self._outbox.post(exchange.reveal(), now)
-        if exchange.keys:
-            exchange.keys.wipe()
         self._trial = trial
         if not trial:
             exchange.abandon()
-        self._post_keys(now)
+        elif exchange.me >= 0:
+            self._testify(now)
+        self._post_keys(now, exchange.keys)
         self._reopen_span(now)
 
-    def _post_keys(self, now):
-        """Fresh (y, t) from all who remain (5.5)."""
+    def _testify(self, now):
+        """Posts what the trial asks of me next; x is wiped as soon as nothing asks for it."""
+        trial = self._trial
+        exchange = trial.exchange
+        if exchange.me in trial.missing():
+            if not trial.may_reveal:
+                self._outbox.post(exchange.witness(), now)
+                return  # x may be asked for yet
+            self._outbox.post(exchange.reveal(), now)
+        exchange.keys.wipe()
+
+    def _post_keys(self, now, spent):
+        """Fresh (y, t) from all who remain (5.5). `spent`: keys that are wiped elsewhere."""
         self._membership.ask_keys()
-        self.session.keys.wipe()
+        if self.session.keys is not spent:
+            self.session.keys.wipe()
         self.session.keys = KeyPairs(self._random)
         if not self._leave_posted and not self._membership.is_void(self.session.me):
             self._post_keys_again(now)
@@ -146,10 +160,10 @@ class Failures:
 
     def _end_admissions(self, people):
         """All joiners' y are spent: they JOIN anew (5.3)."""
-        self._membership.end_admissions()
+        self._membership.end_admissions(people)
         for one in self._invites:
-            one.admitted = False
             if one.guest and find(people, one.key) >= 0:
+                one.admitted = False
                 one.forget_guest()
 
     # --- verdicts
@@ -177,20 +191,37 @@ class Failures:
         elif membership.strike_guest(person.key):
             self._guest_failed(person)
 
-    def _receive_reveal(self, attempt, frame):
-        """Only for members who judge; a joiner has nothing to learn from it."""
+    def _receive_testimony(self, kind, attempt, frame, now):
+        """A WITNESS or REVEAL. One who joins says its part, and has nothing to learn from it."""
         trial = self._trial
         if not trial or attempt is not self._dead or trial.over:
             raise errors.Aborted()
-        if len(frame) > 5 and frame[5] not in trial.missing():
+        if trial.may_reveal != (kind == wire.REVEAL):
+            raise errors.OutOfPlace()
+        if frame[5] not in trial.missing():
             raise errors.Duplicate()
         exchange = trial.exchange
-        people = exchange.people
-        author, x, digest, mine = exchange.receive_reveal(frame)
         known = len(trial.guilty)
-        trial.take(author, x, digest, mine)
-        if author in trial.differs:
-            self._strike(people[author])
+        different = len(trial.differs)
+        if kind == wire.WITNESS:
+            author, digest, mine = exchange.receive_witness(frame)
+            trial.take_witness(author, digest, mine)
+            if trial.may_reveal and exchange.me >= 0:
+                self._testify(now)
+        else:
+            author, x, digest, mine = exchange.receive_reveal(frame)
+            trial.take(author, x, digest, mine)
+        if self.session:
+            self._judge(trial, known, different)
+        elif trial.over or trial.may_reveal:
+            self._close_trial()
+
+    def _judge(self, trial, known, different):
+        """What follows from a testimony for members; `known` were guilty before, `different`
+        differed."""
+        people = trial.exchange.people
+        for index in trial.differs[different:]:
+            self._strike(people[index])
         for index in trial.guilty[known:]:
             self._convict(people[index], "wrong contribution to an exchange")
         if trial.over:
@@ -198,7 +229,7 @@ class Failures:
                 self._strike(people[index])
             if trial.inconsistent and not trial.guilty:
                 self._events.append(events.CarrierInconsistent())
-            exchange.abandon()
+            trial.exchange.abandon()
 
     def _trial_waits(self):
         """Whether a member owes a REVEAL still: no PROPOSE is right before it came."""
@@ -217,7 +248,7 @@ class Failures:
         """The next PROPOSE is accepted, or the session ends."""
         trial = self._trial
         if trial:
-            for index in trial.missing():
+            for index in trial.missing() if self.session else ():
                 guest = trial.exchange.people[index]
                 if isinstance(guest, Guest):
                     self._guest_failed(guest)

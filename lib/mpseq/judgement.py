@@ -4,14 +4,19 @@ Everyone takes the same REVEALs in the same order and recomputes from them what 
 have held. Knows one dead exchange; knows nothing of who is a member, of time, or of what follows.
 """
 
-from .exchange import AUTH, CONFIRM_IS_MINE, RING, SHARE_IS_MINE
+from .exchange import AUTH, CHECK, CONFIRM_IS_MINE, RING, SHARE_IS_MINE
 from .primitives import KEY, kdf, tdh_revealed, wipe
 
 
 class Trial:
     """After an ABORT of `author` about `target`. `needed`: who must REVEAL; `guilty`: who is
     proven wrong; `disowned`: in whose slot stood what it did not post; `differs`: whose slots were
-    not as mine; all are indexes of the exchange. `over`: nothing more will be learnt."""
+    not as mine; all are indexes of the exchange. `over`: nothing more will be learnt.
+
+    When a c is disputed CONFIRMs are out, and one to whom the carrier showed others than me may
+    have switched to a session whose key the x would open: then an x is shown only when everyone
+    has signed, as a WITNESS, that it stands where I stand.
+    """
 
     def __init__(self, exchange, author, reason, target):
         n = len(exchange.people)
@@ -24,6 +29,8 @@ class Trial:
         self.disowned = []
         self.differs = []
         self.over = False
+        self.may_reveal = reason != CHECK
+        self._witnessed = bytearray(n)
         self._x = [None] * n
         self._digests = [None] * n
         self._mine = bytearray(n)
@@ -32,14 +39,31 @@ class Trial:
         self._judged = bytearray(n)
 
     def missing(self):
-        """Who owes a REVEAL still."""
-        return [] if self.over else [i for i in self.needed if self._x[i] is None]
+        """Who owes a REVEAL, or before that a WITNESS, still."""
+        if self.over:
+            return []
+        if not self.may_reveal:
+            return [i for i in self.needed if not self._witnessed[i]]
+        return [i for i in self.needed if self._x[i] is None]
+
+    def take_witness(self, author, digest, mine):
+        """One WITNESS of those that are missing."""
+        self._witnessed[author] = 1
+        self._mine[author] = mine
+        if digest != self.exchange.digest:
+            self.differs.append(author)
+        if self.missing():
+            return
+        if self.differs:
+            self.close()
+        elif self._disowns(self.target, CONFIRM_IS_MINE):
+            self.disowned.append(self.target)
+            self.close()
+        else:
+            self.may_reveal = True
 
     def take(self, author, x, digest, mine):
-        """One REVEAL; returns whether it was wanted."""
-        if author not in self.missing():
-            wipe(x)
-            return False
+        """One REVEAL of those that are missing."""
         self._x[author] = x
         self._digests[author] = digest
         self._mine[author] = mine
@@ -49,7 +73,6 @@ class Trial:
             self._judge_auth()
         else:
             self._judge_ring()
-        return True
 
     @property
     def inconsistent(self):

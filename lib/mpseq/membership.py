@@ -254,11 +254,15 @@ class Membership:
                 self.guests.remove(guest)
                 return
 
-    def end_admissions(self):
-        """After an ABORT that came after the last SHARE, and at the switch."""
+    def end_admissions(self, people=None):
+        """Of these, after an ABORT that came after the last SHARE; of all, at the switch."""
+        still = []
         for guest in self.guests:
-            wipe(guest.ticket)
-        self.guests = []
+            if people is not None and find(people, guest.key) < 0:
+                still.append(guest)
+            else:
+                wipe(guest.ticket)
+        self.guests = still
 
     def take_invite(self, author, body):
         """INVITE: nick and key of people to come. The nick is what they are told under; which one

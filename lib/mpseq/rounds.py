@@ -122,6 +122,9 @@ class Rounds(Failures, Inviting, Joiner):
 
     def _act_rekey(self, now):
         settings = self.settings
+        for index in self._membership.remaining():
+            if self._membership.struck(index):
+                return  # first it has to go: a switch would forgive it (7)
         if self._rekey_asked:
             self._rekey_at = now
         elif self._rekey_at is None:
@@ -288,11 +291,11 @@ class Rounds(Failures, Inviting, Joiner):
             self._receive_roster_as_joiner(frame, now)
 
     def _receive_exchange(self, kind, frame, now):
-        attempts = self._candidates
-        if self.session:
-            attempts = [one for one in (self._attempt, self._dead) if one]
-        elif not self._joining:
-            return
+        attempts = [one for one in (self._attempt, self._dead) if one]
+        if not self.session:
+            if not self._joining:
+                return
+            attempts = self._candidates + attempts
         if len(frame) < 6:
             raise errors.Truncated()
         known = False
@@ -312,9 +315,8 @@ class Rounds(Failures, Inviting, Joiner):
 
     def _take_exchange(self, kind, attempt, frame, now):
         exchange = attempt.exchange
-        if kind == wire.REVEAL:
-            if self.session:
-                self._receive_reveal(attempt, frame)
+        if kind in (wire.WITNESS, wire.REVEAL):
+            self._receive_testimony(kind, attempt, frame, now)
         elif exchange.dead:
             raise errors.Aborted()
         elif kind == wire.ABORT:
@@ -328,6 +330,7 @@ class Rounds(Failures, Inviting, Joiner):
                 else:
                     self._take_confirm(attempt, frame, now)
             except errors.Proof as error:
+                exchange.spoilt = True
                 if self.session:
                     self._convict(exchange.people[error.index], error.name)
                 raise
@@ -391,8 +394,8 @@ class Rounds(Failures, Inviting, Joiner):
         if old:
             self._part(left)
             self._close_session(old, joined)
-            self._close_trial()
             self._membership.end_admissions()
+        self._close_trial()
         forget_tickets(people)
         exchange.wipe()
         for candidate in self._candidates:

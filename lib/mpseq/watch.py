@@ -273,7 +273,7 @@ class Watch:
         group = membership.remaining()
         found = []
         attempt = self._attempt
-        if attempt and not attempt.exchange.failure:
+        if attempt and not attempt.exchange.failure and not attempt.exchange.spoilt:
             for target in self._slow():
                 found.append((target, FRAME, self._stage(), attempt.waits_since, patience))
         for target in membership.keys_missing():

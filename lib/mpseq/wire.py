@@ -17,6 +17,7 @@ SHARE = 5
 CONFIRM = 6
 ABORT = 7
 REVEAL = 8
+WITNESS = 9
 
 # Kinds of message inside a session.
 TEXT = 1
@@ -54,7 +55,7 @@ def frame_type(frame):
     if frame[0] >> 4 != VERSION:
         raise errors.WrongVersion()
     kind = frame[0] & 15
-    if not MESSAGE <= kind <= REVEAL:
+    if not MESSAGE <= kind <= WITNESS:
         raise errors.UnknownType()
     return kind
 

@@ -4,14 +4,18 @@ the keys that it really has. For CPython and MicroPython.
     house.hook = Cheat(house).spoil("eva", wire.SHARE, wrong_z)
 """
 
+from house import Seeded
+
 from mpseq import wire
-from mpseq.primitives import H, seal_once, sign, unseal_once
+from mpseq.primitives import H, KeyPairs, seal_once, sign, signing_key, unseal_once
 
 TAGS = {
     wire.SHARE: b"share",
     wire.CONFIRM: b"confirm",
     wire.ABORT: b"abort",
     wire.REVEAL: b"reveal",
+    wire.WITNESS: b"witness",
+    wire.WITNESS: b"witness",
 }
 
 
@@ -74,6 +78,77 @@ def wrong_auth_to(index):
 def wrong_check(exchange, plain):
     """A CONFIRM with the c of another key."""
     plain[128] ^= 1
+
+
+def z_with(pattern):
+    """A SHARE whose z differs by these first bytes from what it should be."""
+
+    def change(exchange, plain):
+        for at in range(len(pattern)):
+            plain[at] ^= pattern[at]
+        signed_share(exchange, plain)
+
+    return change
+
+
+def wrong_commitment(exchange, plain):
+    """A SHARE that commits to keys which its author will not open."""
+    plain[32] ^= 1
+    signed_share(exchange, plain)
+
+
+def other_statement(exchange, plain):
+    """Another s in a SHARE: what the signature does not cover. The `auth` then do not hold."""
+    plain[128:160] = signing_key(Seeded("other s"))[1]
+
+
+def no_auths(exchange, plain):
+    """A SHARE with no valid `auth` to anybody."""
+    for at in range(160, len(plain)):
+        plain[at] ^= 1
+
+
+def other_opening(exchange, plain):
+    """A CONFIRM that opens keys which its author did not commit to, well signed."""
+    other = KeyPairs(Seeded("other keys"))
+    plain[:32], plain[32:64] = other.y, other.t
+    digest = H(b"confirm", exchange.sid, bytes((exchange.me,)), plain[:32], plain[32:64])
+    plain[64:128] = sign(exchange.keys.t_secret, digest)
+
+
+def bad_signature(exchange, plain):
+    """Any exchange frame whose signature does not hold: it stands at 0, or behind two keys."""
+    plain[0] ^= 1
+    plain[64] ^= 1
+
+
+def wrong_slots(exchange, plain):
+    """A WITNESS or REVEAL that tells of other frames than its author saw."""
+    plain[-2] ^= 1
+    _sign_testimony(exchange, plain)
+
+
+def disowning(what):
+    """A WITNESS or REVEAL that says `what` of its author's own slots: 0, 1 for only the SHARE is
+    mine, 2 for only the CONFIRM."""
+
+    def change(exchange, plain):
+        plain[-1] = what
+        _sign_testimony(exchange, plain)
+
+    return change
+
+
+def wrong_x(exchange, plain):
+    """A REVEAL of another x than the one behind y, well signed."""
+    plain[64:96] = Seeded("other x")(32)
+    _sign_testimony(exchange, plain)
+
+
+def _sign_testimony(exchange, plain):
+    tag = b"reveal" if len(plain) == 64 + 65 else b"witness"
+    who = bytes((exchange.me,))
+    plain[:64] = sign(exchange.keys.t_secret, H(tag, exchange.sid, who, plain[64:]))
 
 
 class Cheat:

@@ -158,7 +158,7 @@ def test_other_versions_types_and_sizes():
             for version in (0, 2, 15):
                 bad = bytes((version << 4 | frame[0] & 15,)) + frame[1:]
                 assert victim.offer(bad) == errors.WrongVersion.name
-            for kind in (0, 9, 15):
+            for kind in (0, 10, 15):
                 bad = bytes((0x10 | kind,)) + frame[1:]
                 assert victim.offer(bad) == errors.UnknownType.name
             assert victim.offer(frame + bytes(wire.MAX_FRAME)) == errors.Oversized.name

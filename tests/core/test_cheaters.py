@@ -1,9 +1,10 @@
 """Section 7: an exchange that fails ends with the culprit removed, and the others go on."""
 
-from cheats import Cheat, wrong_auth_to, wrong_check, wrong_z
+from cheats import Cheat, opened, sealed, wrong_auth_to, wrong_check, wrong_z
 from house import House
 
-from mpseq import events, wire
+from mpseq import errors, events, wire
+from mpseq.exchange import REMOVED, Exchange
 
 MINUTES = 60000
 
@@ -31,8 +32,11 @@ def room(*nicks):
 def test_a_wrong_z_is_found_and_its_author_removed():
     house = room("ana", "ben", "eva", "dan")
     house.hook = Cheat(house).spoil("eva", wire.SHARE, wrong_z)
+    at = len(house.frames)
     house["ana"].rekey(house.now)
     house.settle()
+    first = house.kinds(at).index(wire.ABORT)
+    assert wire.CONFIRM not in house.kinds(at)[:first]  # nobody needs another's word for it
     goes_on_without(house, "eva", "ana", "ben", "dan")
 
 
@@ -51,6 +55,41 @@ def test_a_confirm_of_another_key():
     house["ana"].rekey(house.now)
     house.settle()
     goes_on_without(house, "eva", "ana", "ben", "dan")
+
+
+def test_an_abort_in_another_name_is_nothing():
+    house = room("ana", "ben", "eva")
+    house.hook = Cheat(house).hush("ben", wire.SHARE)
+    house["ana"].rekey(house.now)
+    house.settle()
+    exchange = house["eva"]._attempt.exchange
+    frame = exchange.abort(REMOVED, 0)
+    plain = opened(exchange, frame)
+    for index in (house["ana"]._attempt.exchange.me, house["ben"]._attempt.exchange.me):
+        forged = sealed(exchange, wire.ABORT, index, plain)
+        house.deliver("eva", forged)
+        assert house["ana"].exchange_running
+        assert house.refusals("ana")[-1] == errors.BadSignature.name
+
+
+def test_the_group_secret_is_wiped_as_soon_as_keys_are_derived():
+    """Section 4: S is kept by nobody."""
+    seen = []
+    derive = Exchange.derive
+
+    def watched(self, group):
+        assert bytes(group) != bytes(32)
+        seen.append(group)
+        derive(self, group)
+
+    Exchange.derive = watched
+    try:
+        room("ana", "ben", "eva")
+    finally:
+        Exchange.derive = derive
+    assert len(seen) == 4  # ana's alone, and three times that of all
+    for group in seen:
+        assert bytes(group) == bytes(32)
 
 
 def test_two_in_league_whose_wrong_z_cancel():

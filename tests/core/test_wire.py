@@ -179,7 +179,7 @@ def test_frames_without_a_type_are_refused():
             frame = bytes((version << 4 | kind,))
             if version != wire.VERSION:
                 raises(errors.WrongVersion, wire.frame_type, frame)
-            elif not 1 <= kind <= 8:
+            elif not 1 <= kind <= 9:
                 raises(errors.UnknownType, wire.frame_type, frame)
 
 

@@ -6,13 +6,14 @@ receive), a refused frame leaves the state as it was, honest members agree after
 member holds stays bounded.
 """
 
-import insiders
+import makers
 import rooms
 from freezing import difference, freeze
-from insiders import CHEAT, MAKERS
+from makers import CHEAT, MAKERS
 
 from mpseq import errors, events, wire
 
+_NAMED = sorted(MAKERS)
 NAMES = {
     getattr(errors, name).name for name in dir(errors)
     if isinstance(getattr(errors, name), type)
@@ -22,6 +23,7 @@ NAMES = {
 # What a MESSAGE that holds may move although its body is refused: it was said (PROTOCOL.md 4).
 _SAID = tuple("conversation." + name for name in (
     "session", "_named", "_shown", "_open_texts", "_unacked", "_labels", "_absent",
+    "_said_again_at", "_ack_at", "_outbox.frames",  # a SUSPECT of me is answered
 ))
 # These convict their author: the one refusal that has a consequence (7).
 _PROOFS = (errors.BadCommitment.name, errors.Contradiction.name)
@@ -77,7 +79,7 @@ _fresh = _Fresh()
 
 
 def stranger(data):
-    """scene, person, 0 and the frame; or scene, person, k and changes (insiders.changed) to the
+    """scene, person, 0 and the frame; or scene, person, k and changes (makers.changed) to the
     last but k-th genuine frame of that room. Whoever has no key moves nobody, except by a genuine
     frame brought once more or too early; returns whether the frame moved something."""
     if len(data) < 3:
@@ -88,7 +90,7 @@ def stranger(data):
     genuine = scene.genuine()
     frame = bytes(data[3:])
     if data[2] and genuine:
-        frame = insiders.changed(genuine[-data[2] % len(genuine)], data[3:])
+        frame = makers.changed(genuine[-data[2] % len(genuine)], data[3:])
     reason, before, after, seen = _offer(house[nick], frame, house.now)
     if before == after:
         assert reason or not seen, seen
@@ -127,8 +129,7 @@ def insider(data):
         return False
     scene = rooms.scene(rooms.NAMES[data[0] % len(rooms.NAMES)])
     house = _fresh.of(scene.name)
-    makers = sorted(MAKERS)
-    maker = makers[data[1] % len(makers)]
+    maker = _NAMED[data[1] % len(_NAMED)]
     if CHEAT not in house.people:
         return False
     frame = MAKERS[maker](house, bytes(data[3:]))
@@ -191,17 +192,16 @@ def seeds(name):
 
 
 def _insider_seeds():
-    makers = sorted(MAKERS)
     later = 0
     for at, scene_name in enumerate(rooms.NAMES):
         scene = rooms.scene(scene_name)
         if CHEAT not in scene.house.people:
             continue
-        for maker in makers:
+        for maker in _NAMED:
             for inside in _contents(scene, maker):
                 if MAKERS[maker](rooms.clone(scene.house), inside) is not None:
                     later += 1
-                    yield bytes((at, makers.index(maker), later & 3)) + inside
+                    yield bytes((at, _NAMED.index(maker), later & 3)) + inside
 
 
 def _contents(scene, maker):
@@ -228,12 +228,12 @@ def _contents(scene, maker):
             for body in kinds[kind]:
                 for how in (1, 3, 7, 9, 0x31) if kind == wire.TEXT else (1,):
                     yield bytes((how, kind)) + body
-        yield b"\0" + insiders.rest_of(house[CHEAT].session, 1, b"hello")
+        yield b"\0" + makers.rest_of(house[CHEAT].session, 1, b"hello")
     elif maker in ("share", "confirm"):
         for how in (0, 1, 2, 3):
             yield bytes((how,)) + b"\0\x05\3abc"
         yield b"\1" + b"\0\x81\3abc"
-        yield b"\2" + insiders.rest_of(house[CHEAT].session, wire.ACK, b"")
+        yield b"\2" + makers.rest_of(house[CHEAT].session, wire.ACK, b"")
     elif maker == "abort":
         for reason in range(1, 6):
             for who in (0, 1, 2):

@@ -14,6 +14,7 @@ import hashlib
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -79,10 +80,11 @@ def regressions(name):
     return out
 
 
-def _quiet_seeds(name, seeds):
+def _seed_folder(name, seeds):
     """A folder with the seeds, for libFuzzer."""
     folder = build() / "seeds" / name
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     for seed in seeds:
         (folder / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
     return folder
@@ -127,10 +129,10 @@ def one(name, runs, seconds, seed):
     ]
     if runs:
         arguments.append("-runs=%d" % runs)
-        arguments += [str(_quiet_seeds(name, seeds))]  # what was found before would change the run
+        arguments += [str(_seed_folder(name, seeds))]  # what was found before would change the run
     else:
         arguments.append("-max_total_time=%d" % seconds)
-        arguments += [str(corpus), str(_quiet_seeds(name, seeds))]
+        arguments += [str(corpus), str(_seed_folder(name, seeds))]
     (build() / "crashes").mkdir(parents=True, exist_ok=True)
     atheris.Setup(arguments, checked)
     atheris.Fuzz()

@@ -104,6 +104,16 @@ MUTATIONS = [
         ("test_joining",),
     ),
     Mutation(
+        CONFIDENTIALITY, "x is shown while somebody may have switched", "judgement",
+        "        self.may_reveal = reason != CHECK\n", "        self.may_reveal = True\n",
+        ("test_testimony",),
+    ),
+    Mutation(
+        CONFIDENTIALITY, "a guest shows the x of what it confirmed elsewhere", "attempt",
+        "        elsewhere = self._confirmed()", "        elsewhere = False",
+        ("test_testimony",),
+    ),
+    Mutation(
         CONFIDENTIALITY, "texts go on while somebody is due for removal", "talk",
         "        if self._membership.due() or not self._span_open:",
         "        if not self._span_open:",
@@ -163,9 +173,8 @@ MUTATIONS = [
     ),
     Mutation(
         ROOM, "c is not checked", "exchange",
-        "            elif self._confirm_key and not equal(self.check(self._confirm_key, index), check):\n"
-        "                failure = (CHECK, index)\n",
-        "",
+        "            if self._confirm_key and not equal(self.check(self._confirm_key, index), check):\n",
+        "            if False:\n",
         ("test_cheaters",),
     ),
     Mutation(
@@ -317,6 +326,12 @@ MUTATIONS = [
         CHEATERS, "z need not add up", "exchange",
         "        if total != bytes(KEY):\n            self.failure = self.failure or (RING, 0)\n", "",
         ("test_cheaters",),
+    ),
+    Mutation(
+        CHEATERS, "an exchange completes with one who is convicted", "exchange",
+        "self.confirms_left == 0 and not self.failure and not self.spoilt",
+        "self.confirms_left == 0 and not self.failure",
+        ("test_insider_copies",),
     ),
     Mutation(
         CHEATERS, "z are not judged", "judgement",

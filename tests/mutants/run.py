@@ -44,8 +44,8 @@ def apply(mutation, source):
     return source
 
 
-def modules():
-    found = sorted(path.stem for path in (ROOT / "tests" / "core").glob("test_*.py"))
+def modules(folder):
+    found = sorted(path.stem for path in (folder / "tests" / "core").glob("test_*.py"))
     return [name for name in found if name not in LAST] + [n for n in LAST if n in found]
 
 
@@ -71,7 +71,7 @@ def try_one(mutation, folder):
     try:
         path.write_text(apply(mutation, source))
         first = list(mutation.tests)
-        rest = [name for name in modules() if name not in first]
+        rest = [name for name in modules(folder) if name not in first]
         for names in (first, rest):
             status, shown = pytest(folder, names)
             if status == TESTS_FAILED:

@@ -67,15 +67,16 @@ class Room(RuleBasedStateMachine):
         names = self.world.order
         return names[number % len(names)]
 
-    @initialize(inside=st.integers(2, 5), outside=st.integers(0, 2), bad=st.integers(0, 4))
+    @initialize(inside=st.integers(1, 5), outside=st.integers(0, 2), bad=st.integers(0, 6))
     def begin(self, inside, outside, bad):
         self.world = World()
         inside = _INSIDE[:inside]
         self.do("room %s ; %s" % (" ".join(inside), " ".join(_OUTSIDE[:outside])))
         if "villains" in KINDS[self.kind]:
-            self.bad = [inside[bad % len(inside)]]
+            names = self.world.order
+            self.bad = [names[bad % len(names)]]
             if len(inside) > 3 and bad > 2:
-                self.bad.append(inside[(bad + 1) % len(inside)])
+                self.bad.append(names[(bad + 1) % len(names)])
             for nick in self.bad:
                 self.do("villain " + nick)
 

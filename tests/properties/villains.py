@@ -189,7 +189,7 @@ class Villain:
 
     def _suspect(self, nick):
         session = self.talk.session
-        if session:
+        if session and nick in self.world.people:
             key = self.world.people[nick].talk.identity.public
             for who in session.members:
                 if who.key == key:
@@ -245,6 +245,7 @@ def sealed_message(session, kind, body, counter=None, ack_h=None):
         kdf(chain, chain, b"chain")
     head = bytes((wire.head(wire.MESSAGE),))
     signature = sign(session._statement, H(b"message", session.sid, who, where, rest))
-    inner = bytes(seal(kdf(32, chain, b"message"), head + who + where, signature + rest))
+    key = kdf(32, chain, b"message")
+    inner = bytes(seal(session.suite, key, head + who + where, signature + rest))
     frame = who + where + inner
     return head + mac(4, session._header_key, head, frame) + frame
