@@ -126,7 +126,7 @@ class Failures:
         elif exchange.me >= 0:
             self._testify(now)
         self._post_keys(now, exchange.keys)
-        self._reopen_span(now)
+        self._reopen_span(exchange.sid, now)
 
     def _testify(self, now):
         """Posts what the trial asks of me next; x is wiped as soon as nothing asks for it."""

@@ -61,6 +61,11 @@ class Membership:
     def remaining(self):
         return self.group
 
+    def alive(self):
+        """Those who are not gone for good. Debts are theirs, and not only of those in my group:
+        else a suspicion would end the debt that it is about."""
+        return [who.index for who in self.members if who.index not in self.gone]
+
     def remove(self, index):
         """For good: by its LEAVE, a proof, a vote, or an ABORT."""
         if index not in self.gone:
@@ -103,7 +108,7 @@ class Membership:
         return expelled
 
     def _gather(self):
-        alive = [who.index for who in self.members if who.index not in self.gone]
+        alive = self.alive()
         me = self._me
         if me in self.gone and alive:
             me = alive[0]  # as the others see it
@@ -155,9 +160,13 @@ class Membership:
     # --- fresh KEYS after an ABORT (5.5)
 
     def ask_keys(self):
-        self._keys_due = [who.index for who in self.members if who.index not in self.gone]
+        self._keys_due = self.alive()
+
+    def owes_keys(self, index):
+        return index in self._keys_due and index not in self.gone
 
     def keys_missing(self):
+        """Whose KEYS a PROPOSE has to wait for."""
         return [index for index in self._keys_due if index in self.group]
 
     def take_keys(self, author, body):
