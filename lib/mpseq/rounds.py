@@ -58,6 +58,7 @@ class Rounds(Failures, Inviting, Joiner):
     # --- what is due
 
     def _act_rounds(self, now):
+        self._act_keys(now)
         if self._leaving is not None:
             self._act_leaving(now)
         elif self._attempt:
