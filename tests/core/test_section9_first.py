@@ -299,7 +299,8 @@ def test_first_honest_member_convicted_through_an_equivocating_carrier():
     for nick in ("ana", "ben", "dan"):
         assert house.of(nick, events.CarrierInconsistent), nick
     house = room("ana", "ben", "eva", "dan")
-    Lying(house).instead("ben", wire.SHARE, lambda frame: ())
+    Lying(house).instead("ben", wire.SHARE, lambda frame: (), most=99)
     house["ana"].rekey(house.now)
     house.wait(6 * MINUTE)
+    assert wire.ABORT in house.kinds()
     nobody_is_blamed(house)
