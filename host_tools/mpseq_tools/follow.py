@@ -72,7 +72,7 @@ class Follower:
                 return self._join(frame)
             if kind == wire.ROSTER:
                 return self._roster(frame)
-            if kind in (wire.SHARE, wire.CONFIRM, wire.ABORT, wire.REVEAL):
+            if kind in (wire.SHARE, wire.CONFIRM, wire.ABORT, wire.WITNESS, wire.REVEAL):
                 return self._exchange(kind, frame)
             return False  # INVITATION: see the README, Deniability
         except FrameError as error:
@@ -231,7 +231,7 @@ class Follower:
             if session:
                 session.ring_failed(ring)
         elif session and ring.all_shared and not ring.dead:
-            session.span_open = False
+            session.end_span(ring)
 
     def _alone(self, ring):
         """A session of one: S is random (4)."""
@@ -365,10 +365,22 @@ class _Talk:
     def ring_failed(self, ring):
         """An ABORT: the texts since the last SHARE count, everyone owes fresh KEYS, and guests
         whose y is spent ask again (5.5, 7)."""
-        self.span_open = True
+        if not self.span_open:
+            self.span_open = True
+            self._mark(ring)
         self._fresh = []
         if ring.all_shared:
             self.guests = []
+
+    def end_span(self, ring):
+        """The last SHARE is in: a step of the transcript (4)."""
+        if self.span_open:
+            self.span_open = False
+            self._mark(ring)
+
+    def _mark(self, ring):
+        self._session.mark(ring.sid)
+        self._seen.append(self._session.h[:16])
 
     def fresh_keys(self, author, reader):
         """KEYS: the first of each member since the ABORT count."""

@@ -23,7 +23,11 @@ from mpseq.roster import find
 _HEAD = 6
 _AUTH = 8
 _TAGS = {
-    wire.SHARE: b"share", wire.CONFIRM: b"confirm", wire.ABORT: b"abort", wire.REVEAL: b"reveal"
+    wire.SHARE: b"share",
+    wire.CONFIRM: b"confirm",
+    wire.ABORT: b"abort",
+    wire.WITNESS: b"witness",
+    wire.REVEAL: b"reveal",
 }
 
 
@@ -61,6 +65,7 @@ class Ring:
         self.tag = bytes(kdf(4, secret, b"tag")) if secret else None
         self.last = None  # whose frame was taken last
         self.transcript = None
+        self._witnesses = []
         self._secret = secret
         self._nonce = nonce
         self._failed = failed
@@ -118,9 +123,10 @@ class Ring:
         return None not in self._shares
 
     def take(self, kind, frame):
-        """SHARE, CONFIRM, ABORT or REVEAL; returns the closing message in a CONFIRM, if any."""
+        """A frame of the exchange; returns the closing message in a CONFIRM, if any."""
         need(len(frame) > _HEAD and frame[5] < len(self.people), "not of this exchange")
-        need(not self.complete and self.dead == (kind == wire.REVEAL), "out of place")
+        after = kind in (wire.WITNESS, wire.REVEAL)
+        need(not self.complete and self.dead == after, "out of place")
         index = frame[5]
         tag = _TAGS[kind]
         who = frame[5:_HEAD]
@@ -233,13 +239,18 @@ class Ring:
         return closing
 
     def _end(self, kind, index, reader):
-        """ABORT, or a REVEAL after it (7). An x that is told belongs to its y, and with it one can
-        see that the witness's own part of their K was right."""
+        """ABORT, or what comes after it (7). An x that is told belongs to its y, and with it one
+        can see that the witness's own part of their K was right."""
         signature = reader.take(SIGNATURE)
         body = bytes(reader.rest())
         self._verify(index, signature, _TAGS[kind], body)
         if kind == wire.ABORT:
             self.dead = True
+            return b""
+        if kind == wire.WITNESS:
+            need(len(body) == KEY + 1, "a WITNESS of another length")
+            need(index not in self._witnesses, "a second WITNESS")
+            self._witnesses.append(index)
             return b""
         need(self._revealed[index] is None, "a second REVEAL")
         x = body[:KEY]

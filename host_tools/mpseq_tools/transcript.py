@@ -8,7 +8,8 @@ from the rest is computed again by `audit`.
 `room`       `conversation_id`, `creator`, `suite`, `policy`, `psk_hash`: what every session id and
              key covers. The room's name stands in no frame but INVITATION, so it is not here
 `frames`     every frame that said something to the witness, in the order of the carrier: JOIN
-             (made by the witness, or to it), ROSTER, SHARE, CONFIRM, ABORT, REVEAL, MESSAGE
+             (made by the witness, or to it), ROSTER, SHARE, CONFIRM, ABORT, WITNESS, REVEAL,
+             MESSAGE
 `joins`      for each JOIN `inviter`, `invitee`, `id` of the invitation, `e`, `k`, what the witness
              knows (`e_secret` as inviter, `x` as invitee, `static`), the `key` that opens it, and
              what is in it: `y`, `nick`, `t`, `ticket`

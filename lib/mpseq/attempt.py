@@ -40,7 +40,8 @@ class Joining:
     def __init__(self, keys):
         self.keys = keys
         self.asked = []  # (Invitation, ticket), the latest first
-        self.served = 0
+        self.served = []  # 16 bytes of each sid that I made a SHARE for: never a second one
+        self._known = []  # (e'B, E, Invitation) of the latest ROSTERs
 
     @property
     def conversation_id(self):
@@ -49,6 +50,25 @@ class Joining:
     def forget_tickets(self):
         for _, ticket in self.asked:
             wipe(ticket)
+        for _, secret, _ in self._known:
+            wipe(secret)
+        self._known = []
+
+    def secret_of(self, frame):
+        """(a fresh copy of E, the Invitation it belongs to) of a ROSTER, or Stranger. What is
+        known of this e'B is used again: a copy costs no X25519."""
+        public = roster_key(frame)
+        for known, secret, invitation in self._known:
+            if known == public:
+                return bytearray(secret), invitation
+        for invitation, ticket in self.asked:
+            secret = roster_secret(invitation.room.suite, frame, ticket, self.keys)
+            if secret:
+                if len(self._known) >= _MOST_CANDIDATES:
+                    wipe(self._known.pop(0)[1])
+                self._known.append((public, bytearray(secret), invitation))
+                return secret, invitation
+        raise errors.Stranger()
 
 
 class Joiner:
@@ -100,20 +120,6 @@ class Joiner:
         self._joining = None
         self._outbox.forget((wire.JOIN, wire.SHARE, wire.CONFIRM))
 
-    def _roster_secret(self, frame):
-        """(a fresh copy of E, the Invitation it belongs to) or Stranger. What is known of an
-        earlier ROSTER with this e'B is used again: a replayed one costs no X25519."""
-        public = roster_key(frame)
-        for candidate in self._candidates:
-            if roster_key(candidate.roster) == public:
-                return bytearray(candidate.exchange.secret), candidate.invitation
-        joining = self._joining
-        for invitation, ticket in joining.asked:
-            secret = roster_secret(invitation.room.suite, frame, ticket, joining.keys)
-            if secret:
-                return secret, invitation
-        raise errors.Stranger()
-
     def _abort_as_joiner(self, attempt, author, reason, target, now):
         """One exchange of a joiner is dead. After the last SHARE that spends my y, if it was an
         exchange that my inviter vouches for; then I JOIN anew (5.3, 7)."""
@@ -142,10 +148,10 @@ class Joiner:
         joining = self._joining
         if self._confirmed():
             raise errors.OutOfPlace()
-        if joining.served >= _MOST_SERVED:
+        if len(joining.served) >= _MOST_SERVED:
             raise errors.TooManyRosters()
         try:
-            secret, invitation = self._roster_secret(frame)
+            secret, invitation = joining.secret_of(frame)
         except errors.Stranger:
             return  # for somebody else
         me = self.identity.public
@@ -154,9 +160,8 @@ class Joiner:
                 frame, secret, invitation.room, joining.keys, invitation.inviter, me
             )
             sid = invitation.room.sid(roster.nonce, roster.people)
-            for candidate in self._candidates:
-                if candidate.exchange.sid == sid:
-                    raise errors.Duplicate()  # one sid, one SHARE
+            if sid[:16] in joining.served:
+                raise errors.Duplicate()  # one sid, one SHARE, even when the exchange is over
             self._make_room()
         except errors.FrameError:
             wipe(secret)
@@ -170,7 +175,7 @@ class Joiner:
         attempt.started = True
         attempt.invitation = invitation
         self._candidates.append(attempt)
-        joining.served += 1
+        joining.served.append(sid[:16])
         self._outbox.forget((wire.JOIN,))
         self._outbox.post(share, now)
 

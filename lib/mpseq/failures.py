@@ -16,7 +16,7 @@ REASONS = {
     CHECK: "a confirmation of another key",
 }
 _ABORT_STEP = 1000  # ms between members who post the same ABORT
-_GUESTS_REVEAL = 15000  # ms that a PROPOSE waits for the REVEALs of guests
+_GUESTS_REVEAL = 15000  # ms that guests are waited for
 
 
 class Failures:
@@ -24,6 +24,7 @@ class Failures:
         self._trial = None
         self._dead = None  # the Attempt that was aborted last
         self._aborted_at = 0
+        self._keys_at = None  # when to post my fresh KEYS
         self._doomed_at = None  # since when the running exchange has somebody in it who must go
 
     # --- saying that it fails
@@ -108,7 +109,8 @@ class Failures:
         if reason == REMOVED:
             who = self._identify(people[target])
             if not membership.was_due(who, k, self.session.count):
-                self._strike(people[author])  # no proof: it may have seen other frames
+                if not membership.has_forgotten(k):
+                    self._strike(people[author])  # no proof: it may have seen other frames
             elif isinstance(who, int):
                 membership.part(who)
             else:
@@ -126,7 +128,7 @@ class Failures:
         elif exchange.me >= 0:
             self._testify(now)
         self._post_keys(now, exchange.keys)
-        self._reopen_span(now)
+        self._reopen_span(exchange.sid, now)
 
     def _testify(self, now):
         """Posts what the trial asks of me next; x is wiped as soon as nothing asks for it."""
@@ -145,6 +147,17 @@ class Failures:
         if self.session.keys is not spent:
             self.session.keys.wipe()
         self.session.keys = KeyPairs(self._random)
+        self._keys_at = now + _GUESTS_REVEAL if self._guests_owe() else now
+
+    def _act_keys(self, now):
+        """KEYS wait a little for guests that have to testify: once all are in, anyone may propose,
+        which closes the trial."""
+        if self._keys_at is None:
+            return
+        if now < self._keys_at and self._guests_owe():
+            self._wake_at(self._keys_at)
+            return
+        self._keys_at = None
         if not self._leave_posted and not self._membership.is_void(self.session.me):
             self._post_keys_again(now)
 
@@ -169,12 +182,14 @@ class Failures:
     # --- verdicts
 
     def _convict(self, person, why):
-        """Proven wrong: a member goes, a guest is dropped. Once is enough."""
+        """Proven wrong: a member goes. A guest is dropped: it may be its inviter that made up what
+        it is wrong by."""
         if not self._membership.convict(self._identify(person)):
             return
-        self._events.append(events.Convicted(person.nick, person.key, why))
         if isinstance(person, Guest):
             self._guest_failed(person)
+        else:
+            self._events.append(events.Convicted(person.nick, person.key, why))
 
     def _guest_failed(self, guest):
         self._membership.guest_failed(guest)
@@ -185,11 +200,11 @@ class Failures:
                 one.forget_guest()
 
     def _strike(self, person):
-        membership = self._membership
-        if not isinstance(person, Guest):
-            membership.strike(self._identify(person))
-        elif membership.strike_guest(person.key):
+        """A guest gets no second one: new guests cost nothing."""
+        if isinstance(person, Guest):
             self._guest_failed(person)
+        else:
+            self._membership.strike(self._identify(person))
 
     def _receive_testimony(self, kind, attempt, frame, now):
         """A WITNESS or REVEAL. One who joins says its part, and has nothing to learn from it."""
@@ -241,8 +256,13 @@ class Failures:
         return False
 
     def _guests_owe(self):
-        """Whether only guests owe one: those are waited for a little, and not for ever."""
-        return bool(self._trial and self._trial.missing())
+        """Whether guests owe one: those are waited for a little, and not for ever."""
+        if self._trial:
+            people = self._trial.exchange.people
+            for index in self._trial.missing():
+                if isinstance(people[index], Guest):
+                    return True
+        return False
 
     def _close_trial(self):
         """The next PROPOSE is accepted, or the session ends."""

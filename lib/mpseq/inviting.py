@@ -113,8 +113,11 @@ class Inviting:
     def _receive_cancel(self, author, key, invitation_id):
         inviter = self._membership.take_cancel(author, key, invitation_id)
         attempt = self._attempt
-        if attempt and isinstance(by_key(attempt.exchange.people, key), Guest):
-            self._membership.drop(key)
+        guest = by_key(attempt.exchange.people, key) if attempt else None
+        if isinstance(guest, Guest):
+            replaced = self._member(author).key == key
+            if replaced or guest.inviter == self._member(inviter).key:
+                self._membership.drop(key, excused=replaced)
         if inviter == self.session.me:
             self._not_invited(invitation_id, key)
 

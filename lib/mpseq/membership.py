@@ -41,11 +41,11 @@ class Membership:
         self.guests = []  # Guests that were ADMITted and wait for an exchange
         self.dropped = []  # keys of guests that the running exchange must not bring in
         self._doomed = []  # those of them that nothing can save
+        self._excused = []  # and those whose inviter is not counted for it
         self._approvals = []  # (author, key, invitation id)
         self._votes = []  # (author, target) of EXPEL
         self._failures = [0] * n  # guests of each inviter that failed
         self._strikes = [0] * n
-        self._struck_guests = []  # keys
         self._keys_due = []  # who has not posted fresh KEYS since the last ABORT
         self._log = [(0, ())]  # (session frames, who was due from then on) since the PROPOSE
 
@@ -60,6 +60,11 @@ class Membership:
 
     def remaining(self):
         return self.group
+
+    def alive(self):
+        """Those who are not gone for good. Debts are theirs, and not only of those in my group:
+        else a suspicion would end the debt that it is about."""
+        return [who.index for who in self.members if who.index not in self.gone]
 
     def remove(self, index):
         """For good: by its LEAVE, a proof, a vote, or an ABORT."""
@@ -103,7 +108,7 @@ class Membership:
         return expelled
 
     def _gather(self):
-        alive = [who.index for who in self.members if who.index not in self.gone]
+        alive = self.alive()
         me = self._me
         if me in self.gone and alive:
             me = alive[0]  # as the others see it
@@ -131,11 +136,11 @@ class Membership:
         """At an accepted PROPOSE: ABORT(removed) looks back no further."""
         self.dropped = []
         self._doomed = []
+        self._excused = []
         self._log = [(count, tuple(self.due()))]
 
     def was_due(self, who, k, count):
-        """Whether `who` (an index, or the key of a guest) was due after k frames of the session,
-        or may have been: a flood of changes can push that out of what I remember."""
+        """Whether `who` (an index, or a guest's key) was due after k frames of the session."""
         log = self._log
         if not log[0][0] <= k <= count:
             return False
@@ -143,7 +148,11 @@ class Membership:
             until = log[at + 1][0] if at + 1 < len(log) else count
             if log[at][0] <= k <= until and who in log[at][1]:
                 return True
-        return len(log) >= _LOG and k < log[1][0]
+        return False
+
+    def has_forgotten(self, k):
+        """Whether a flood of changes has pushed that place out of what I remember."""
+        return len(self._log) >= _LOG and k < self._log[1][0]
 
     def strike(self, index):
         """A sign that is no proof; the second one is ground for suspicion (7)."""
@@ -155,9 +164,13 @@ class Membership:
     # --- fresh KEYS after an ABORT (5.5)
 
     def ask_keys(self):
-        self._keys_due = [who.index for who in self.members if who.index not in self.gone]
+        self._keys_due = self.alive()
+
+    def owes_keys(self, index):
+        return index in self._keys_due and index not in self.gone
 
     def keys_missing(self):
+        """Whose KEYS a PROPOSE has to wait for."""
         return [index for index in self._keys_due if index in self.group]
 
     def take_keys(self, author, body):
@@ -211,10 +224,13 @@ class Membership:
                     return one[3]
         raise errors.OutOfPlace()
 
-    def drop(self, key):
-        """The running exchange must not bring in this guest; returns whether that is new."""
+    def drop(self, key, excused=False):
+        """The running exchange must not bring in this guest; returns whether that is new.
+        `excused`: its inviter is not counted for it."""
         if key in self._doomed:
             return False
+        if excused:
+            self._excused.append(key)
         self._doomed.append(key)
         return True
 
@@ -232,18 +248,10 @@ class Membership:
         known = [(one[0], one[2]) for one in self.invited]
         self._approvals = [one for one in self._approvals if one[1:] in known]
 
-    def strike_guest(self, key):
-        """The same as strike(); returns whether it was the second one."""
-        again = key in self._struck_guests
-        if not again:
-            self._struck_guests.append(key)
-            del self._struck_guests[:-MAX_INVITED]
-        return again
-
     def guest_failed(self, guest):
         """It is dropped, never barred; its inviter is counted for it (7)."""
         inviter = find(self.members, guest.inviter)
-        if inviter >= 0:
+        if inviter >= 0 and guest.key not in self._excused:
             self._failures[inviter] += 1
         self._forget_guest(guest.key, guest.inviter)
 

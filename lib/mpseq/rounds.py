@@ -58,6 +58,7 @@ class Rounds(Failures, Inviting, Joiner):
     # --- what is due
 
     def _act_rounds(self, now):
+        self._act_keys(now)
         if self._leaving is not None:
             self._act_leaving(now)
         elif self._attempt:
@@ -140,6 +141,7 @@ class Rounds(Failures, Inviting, Joiner):
         if self._rekey_asked and self.session.me in turn:
             turn = [self.session.me]
         if self.session.me not in turn:
+            self._rekey_asked = False
             self._ask_around(now)
         self._propose_in_turn(REKEY, self._rekey_at, turn, now)
 
@@ -358,7 +360,7 @@ class Rounds(Failures, Inviting, Joiner):
 
     def _shares_complete(self, exchange, now):
         if self.session:
-            self._end_span()
+            self._end_span(exchange.sid)
         elif self._confirmed():
             return  # a y serves one sid from CONFIRM on (3)
         if not exchange.ready:
@@ -411,6 +413,7 @@ class Rounds(Failures, Inviting, Joiner):
         self._proposed = False
         self._leave_posted = False
         self._due_at = self._guests_at = self._rekey_at = None
+        self._rekey_asked = False
         self._since = now
         self._number += 1
         self._failed = 0

@@ -72,6 +72,7 @@ class Session:
         self._remember()
         self.acked = [0] * n  # how far each member acknowledged a transcript equal to mine
         self._ack_n = [0] * n  # the last ack_n of each, equal or not
+        self._last = [0] * n  # frames in h when the last message of each had come
         self.sent_ack = 0
         self.differs = bytearray(n)
 
@@ -231,9 +232,18 @@ class Session:
             return None
 
     def ack_of(self, index):
-        """How many frames this member says it has seen; all, when what it saw differs: that is
-        named, and a lossy carrier is no silence."""
-        return self.count if self.differs[index] else self._ack_n[index]
+        """How many frames this member says it has seen. When what it saw differs, that is named,
+        and any word of it will do: a lossy carrier is no silence."""
+        return max(self._ack_n[index], self._last[index]) if self.differs[index] else (
+            self._ack_n[index]
+        )
+
+    def mark(self, sid):
+        """The span of texts ends, or opens again, by the exchange `sid`: that is a step of the
+        transcript, so that whoever saw it at another place is found to differ."""
+        self.h = H(b"span", self.h, sid)
+        self.count += 1
+        self._remember()
 
     @property
     def waiting(self):
@@ -270,6 +280,7 @@ class Session:
     def judge_ack(self, message):
         """Takes the acknowledgement of the message that came last: EQUAL, DIFFERENT or TOO_OLD."""
         index = message.index
+        self._last[index] = self.count
         verdict = self._compare(message, self.count - 1)
         if verdict == DIFFERENT:
             self.differs[index] = 1

@@ -195,7 +195,7 @@ class Talk:
         session = self.session
         texts = self._open_texts
         level = session.count
-        for index in self._membership.remaining():
+        for index in self._membership.alive():
             if index != session.me:
                 level = min(level, session.acked[index])
         last = None
@@ -226,15 +226,19 @@ class Talk:
 
     # --- from session to session
 
-    def _end_span(self):
+    def _end_span(self, sid=None):
+        """`sid`: of the exchange whose SHAREs are complete; or the session itself is over."""
         self._span_open = False
         self._shown.close(self.session.heard())
+        if sid:
+            self.session.mark(sid)
 
-    def _reopen_span(self, now):
+    def _reopen_span(self, sid, now):
         """At an ABORT what was withheld counts, in order (section 4, Span)."""
         if self._span_open:
             return
         self._span_open = True
+        self.session.mark(sid)
         self._shown.reopen()
         withheld = self._withheld
         self._withheld = []

@@ -61,7 +61,7 @@ class Watch:
         if kind == FRAME:
             return debt == self._stage() and target in self._slow()
         if kind == KEYS:
-            return debt == self._exchanges and target in membership.keys_missing()
+            return debt == self._exchanges and membership.owes_keys(target)
         if kind == REVEAL:
             return debt == self._exchanges and target in self._unrevealed()
         if kind == ACK:
@@ -119,7 +119,7 @@ class Watch:
         """Forgets the texts that everyone has acknowledged, whatever it had seen."""
         if self._unacked:
             session = self.session
-            acks = [session.ack_of(index) for index in self._membership.remaining()]
+            acks = [session.ack_of(index) for index in self._membership.alive()]
             while self._unacked and acks and self._unacked[0][0] <= min(acks):
                 self._unacked.pop(0)
 
@@ -228,8 +228,10 @@ class Watch:
             self._unheard_until = now
             return
         session = self.session
-        if len(session.members) == 1 or self._membership.is_void(session.me):
+        if self._membership.is_void(session.me):
             return
+        if len(session.members) == 1 and not self._attempt:
+            return  # else there may be guests
         debts = self._debts()
         open_now = [(self._on_the_wire(one[0]), one[1], one[2]) for one in debts]
         self._suspected = [one for one in self._suspected if one in open_now]
@@ -270,28 +272,29 @@ class Watch:
         membership = self._membership
         number = self._exchanges
         me = self.session.me
-        group = membership.remaining()
+        alive = membership.alive()
         found = []
         attempt = self._attempt
         if attempt and not attempt.exchange.failure and not attempt.exchange.spoilt:
             for target in self._slow():
                 found.append((target, FRAME, self._stage(), attempt.waits_since, patience))
-        for target in membership.keys_missing():
-            found.append((target, KEYS, number, self._aborted_at, patience))
+        for target in alive:
+            if membership.owes_keys(target):
+                found.append((target, KEYS, number, self._aborted_at, patience))
         for target in self._unrevealed():
             found.append((target, REVEAL, number, self._aborted_at, patience))
         if self._unacked:
-            for target in group:
+            for target in alive:
                 for place, since in self._unacked:
                     if self.session.ack_of(target) < place:
                         found.append((target, ACK, place, since, settings.suspect_ack_after))
                         break
         for about, since in self._stood:
-            for target in group:
+            for target in alive:
                 if target != about and not membership.suspicions.suspects(target, about):
                     debt = self._on_the_wire(about)
                     found.append((target, SUSPECT, debt, since, patience))
-        for target in group:
+        for target in alive:
             if membership.struck(target):
                 found.append((target, STRIKES, 0, 0, 0))
         return [one for one in found if one[0] != me and one[0] not in membership.gone]

@@ -6,9 +6,10 @@ compared without a word here. On CPython and MicroPython.
 
 # What a refused frame may change: the count of refusals and the events that tell of it; what was
 # posted and waits for its echo; how many invitations may still be opened and which wait for that;
-# which JOINs of an invitee cost something already; when to look again.
+# which JOINs of an invitee and which ROSTERs cost something already; when to look again.
 _EXCEPT = (
-    "refused", "_events", "_unechoed", "_openings", "_opened_at", "_unopened", "_seen", "_wake",
+    "refused", "_events", "_unechoed", "_openings", "_opened_at", "_unopened", "_seen", "_known",
+    "_wake",
 )
 
 _PLAIN = (int, str, bytes, bool, type(None))

@@ -8,7 +8,7 @@ really have, and what must be true of all the honest ones afterwards. For CPytho
 """
 
 from cheats import resealed, sealed
-from house import House
+from house import House, Seeded
 
 from mpseq import events, wire
 from mpseq.bodies import REKEY, Proposal
@@ -204,6 +204,19 @@ class Room(House):
             last = self.of(nick, events.Text)[-1].number
             assert self.of(nick, events.Confirmed)[-1].number >= last, nick
 
+    def talk_of(self, *honest):
+        """These go on talking with each other, whatever somebody else in the room does."""
+        since = [len(self.texts(nick)) for nick in honest]
+        for nick in honest:
+            self.say(nick, "here is " + nick)
+        for at in range(len(honest)):
+            said = [(nick, "here is " + nick) for nick in honest]
+            assert self.texts(honest[at])[since[at] :] == said
+            self.fair_to(honest[at], honest)
+        first = self.people[honest[0]]
+        for nick in honest:
+            assert self.people[nick].transcript == first.transcript, nick
+
     def assert_clean(self, nick, newcomers=()):
         """No exchange of this one runs, and what is over has left no secret behind."""
         person = self.people[nick]
@@ -225,6 +238,15 @@ class Room(House):
                 assert_zero(exchange.statement and exchange.statement[0], nick)
         if nick not in newcomers:
             assert len(set(ys)) == len(ys), nick  # a y serves one sid (section 3)
+
+    def nobody_proposes(self, *nicks):
+        """These are slow to propose, until anybody_proposes()."""
+        for nick in nicks:
+            self.people[nick]._propose = lambda *what: False
+
+    def anybody_proposes(self, *nicks):
+        for nick in nicks:
+            del self.people[nick]._propose
 
     def never_shown(self, text, *nicks):
         for nick in nicks:
@@ -346,10 +368,10 @@ class Insider:
             assert reasons == after[0], after
         return after[0][0] if after[0] else None
 
-    def propose(self, what=REKEY, removed=(), carried=(), nonce=None):
-        """A PROPOSE; returns why it was refused, or None."""
-        random = self.person._random
-        nonce = nonce or random(16)
+    def propose(self, what=REKEY, removed=(), carried=(), seed=None):
+        """A PROPOSE, with N and E from `seed`; returns why it was refused, or None."""
+        random = Seeded(seed) if seed else self.person._random
+        nonce = random(16)
         check = self.person.room.psk_check(nonce)
         body = Proposal(nonce, bytearray(random(32)), check, what, removed, carried).encode()
         return self.message(wire.PROPOSE, bytes(body))

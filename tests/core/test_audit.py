@@ -2,7 +2,7 @@
 section 8 of the design)."""
 
 from carriers import Late
-from cheats import Cheat, exchange_of, wrong_z
+from cheats import Cheat, exchange_of, wrong_check
 from freezing import freeze
 from house import House, Seeded
 from outcomes import MINUTE, in_full, nobody_is_blamed
@@ -106,7 +106,7 @@ def test_audit_003_no_answer_to_strangers():
     )
     posted = stranger["mallory"].take_frames()
     die = Seeded("stranger")
-    for kind in range(1, 9):
+    for kind in range(1, 10):
         posted.append(bytes((wire.head(kind),)) + die(170))
     for true in list(house.frames):
         posted.append(true)
@@ -152,14 +152,14 @@ def test_audit_key_life_times_fail_closed():
 
 def test_audit_the_number_of_frames_fails_closed_too():
     house = House("ana", "ben", rekey_frames=20).together("ana", "ben")
-    late = Late(house, kinds=(wire.CONFIRM,))
+    late = Late(house, kinds=(wire.SHARE,))
     for at in range(60):
         try:
             house["ana"].send("t%d" % at, house.now)
         except errors.LocalError:
             break  # the queue is full
         house.settle()
-    assert house["ana"].session.count <= 2 * 20 + 2
+    assert house["ana"].session.count == 2 * 20
     late.stop()
     house.wait(MINUTE)
     shown = [text for _, text in house.texts("ben")]
@@ -213,7 +213,7 @@ def test_audit_nothing_in_clear_that_tells_who_and_what():
     house["benedict"].rekey(house.now)
     house.settle()
     note()
-    house.hook = Cheat(house).spoil("dandelion", wire.SHARE, wrong_z)
+    house.hook = Cheat(house).spoil("evangeline", wire.CONFIRM, wrong_check)
     house["anastasia"].rekey(house.now)
     house.wait(2 * MINUTE)
     house.hook = None
@@ -221,7 +221,7 @@ def test_audit_nothing_in_clear_that_tells_who_and_what():
     house.bring("benedict", "zoroaster")
     note()
     for nick in ("anastasia", "benedict", "zoroaster"):
-        house[nick].expel(house.key("evangeline"), house.now)
+        house[nick].expel(house.key("dandelion"), house.now)
     house.wait(MINUTE)
     house["zoroaster"].leave(house.now)
     house.wait(MINUTE)
@@ -235,5 +235,5 @@ def test_audit_nothing_in_clear_that_tells_who_and_what():
     for frame in house.frames:
         for what in hidden:
             assert what not in frame, (frame[0] & 15, what)
-    for kind in range(1, 9):
+    for kind in range(1, 10):
         assert kind in house.kinds(), kind

@@ -2,10 +2,12 @@
 that means nothing (PROTOCOL.md sections 2, 6)."""
 
 from carriers import Cut, Late, Lying, Outage
-from house import House, raises
+from house import House, Seeded, raises
 from outcomes import MINUTE, come_together, in_full, nobody_is_blamed
 
 from mpseq import errors, events, wire
+from mpseq.invitation import invite
+from mpseq.roster import Room
 
 
 def room(*nicks):
@@ -125,6 +127,25 @@ def test_a_stranger_to_the_room_cannot_call_a_member_out():
     house.assert_one_session("ana", "ben")
 
 
+def test_an_expelled_member_calls_nobody_out_of_the_room():
+    """It knows the id of the conversation; but nobody lost sight of it, it was shown out."""
+    house = room("ana", "ben", "eva")
+    old = house["eva"].room
+    for nick in ("ana", "ben"):
+        house[nick].expel(house.key("eva"), house.now)
+    house.wait(MINUTE)
+    house.assert_one_session("ana", "ben")
+    house["ben"]._parted = [house.key("ana")]  # so that he looks at invitations at all
+    fake = Room(old.name, old.conversation_id, old.creator, old.suite, old.policy, b"")
+    listed = [("ben", house.key("ben"))]
+    frame, _ = invite(house["eva"].identity, "eva", fake, listed, Seeded("eva"))
+    before = len(house.of("ben", events.Invited))
+    house.deliver("eva", frame)
+    assert len(house.of("ben", events.Invited)) == before
+    house.wait(MINUTE)
+    house.assert_one_session("ana", "ben")
+
+
 def test_one_who_was_parted_from_calls_nobody_into_another_room():
     house, carrier = parted(("ana", "ben"), ("eva",))
     carrier.stop()
@@ -181,6 +202,31 @@ def test_a_carrier_that_is_away_in_the_midst_of_an_exchange():
         house.wait(5 * MINUTE)
         in_full(house, "ana", "ben", "eva", "dan")
         nobody_is_blamed(house)
+
+
+def test_after_an_outage_everyone_has_its_whole_time_again():
+    """ben owes his SHARE for five minutes when the carrier is back, and is slow then: none of
+    the others holds it against him before a minute has passed with a carrier."""
+    house = room("ana", "ben", "eva")
+    late = Late(house, "ben", (wire.SHARE,))
+    house["ana"].rekey(house.now)
+    house.wait(5000)
+    house["ana"].send("are you there", house.now)
+    outage = Outage(house)
+    house["eva"].send("somebody?", house.now)
+    house.wait(5 * MINUTE)
+    outage.stop()
+    slow = Late(house, "ben")
+    house.wait(68000)  # texts of the others came through 10 s after the outage
+    assert late.held
+    house.hook = None
+    for sender, frame in late.held + slow.held:
+        house.deliver(sender, frame)
+    house.wait(3 * MINUTE)
+    in_full(house, "ana", "ben", "eva")
+    for nick in house.order:
+        for one in house.of(nick, events.Suspected):
+            assert one.nick != "ben" or one.by_nick == "ben", (nick, one)
 
 
 def test_an_idle_group_does_not_suspect_itself():

@@ -1,4 +1,4 @@
-"""Members that fall silent at some stage, alone or with a friend who sees nothing wrong in that: the
+"""Members that fall silent at some stage, alone or with a friend who sees nothing wrong in it: the
 others are in one working session after a bounded time, and nobody is convicted for silence
 (PROTOCOL.md 6, 7)."""
 

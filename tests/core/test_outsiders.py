@@ -2,7 +2,7 @@
 a frame, and nothing moves or grows (PROTOCOL.md section 1, "no stranger can disturb")."""
 
 from carriers import Cut, Late
-from cheats import Cheat, wrong_z
+from cheats import Cheat, wrong_check, wrong_z
 from freezing import assert_unmoved, freeze
 from house import House, Seeded
 from test_strangers import Counting
@@ -11,8 +11,8 @@ from mpseq import events, exchange, identity, invitation, primitives, roster, wi
 
 MINUTE = 60000
 MODULES = (primitives, exchange, identity, invitation, roster)  # that ask Monocypher themselves
-KINDS = range(wire.MESSAGE, wire.REVEAL + 1)
-SEALED = (wire.SHARE, wire.CONFIRM, wire.ABORT, wire.REVEAL)
+KINDS = range(wire.MESSAGE, wire.WITNESS + 1)
+SEALED = (wire.SHARE, wire.CONFIRM, wire.ABORT, wire.REVEAL, wire.WITNESS)
 COSTLY = ("x25519", "x25519_public_key", "eddsa_key_pair", "eddsa_sign", "eddsa_check",
           "aead_lock")
 
@@ -102,15 +102,30 @@ def confirming():
     return house, "ben"
 
 
-def judging():
+def judging(silent=wire.REVEAL):
     """After an ABORT; a REVEAL is missing."""
     house = House("ana", "ben", "zoe").together("ana", "ben", "zoe")
-    cheat = Cheat(house).spoil("zoe", wire.SHARE, wrong_z).hush("zoe", wire.REVEAL)
-    house.hook = cheat
+    lie = wire.CONFIRM if silent == wire.WITNESS else wire.SHARE
+    house.hook = Cheat(house).spoil("zoe", lie, wrong_check if silent == wire.WITNESS else wrong_z)
+    house.hook.hush("zoe", silent)
     house["ana"].rekey(house.now)
     house.settle()
     assert house["ben"]._trial and house["ben"]._trial.missing()
     return house, "ben"
+
+
+def witnessing():
+    """After an ABORT; a WITNESS is missing."""
+    return judging(wire.WITNESS)
+
+
+def witnessing_joiner():
+    """The same, for one who has to say its part and has asked to join anew already."""
+    house = House("ana", "ben", "zoe").together("ana", "ben")
+    house.hook = Cheat(house).spoil("ben", wire.CONFIRM, wrong_check).hush("ben", wire.WITNESS)
+    house.bring("ana", "zoe")
+    assert house["zoe"]._dead and house["zoe"]._joining
+    return house, "zoe"
 
 
 def leaving():
@@ -133,7 +148,7 @@ def parted():
 
 
 STATES = (outside, asking, joining, confirming_joiner, inviting, quiet, before_the_roster,
-          sharing, confirming, judging, leaving, parted)
+          sharing, confirming, witnessing, judging, witnessing_joiner, leaving, parted)
 
 
 # --- what a stranger can make of what it saw
@@ -152,7 +167,7 @@ def forged(house, nick, kind):
             for size in (0, 15, 16, 130, 184, 500):
                 yield first + tag + bytes((index,)) + die(size)
     seen = [frame for frame in house.frames if frame[0] & 15 == kind][-3:]
-    if kind == wire.ABORT or kind == wire.REVEAL:
+    if kind in (wire.ABORT, wire.REVEAL, wire.WITNESS):
         seen += [frame for frame in house.frames if frame[0] & 15 in SEALED][-2:]
     for true in seen:
         true = first + true[1:]
@@ -237,7 +252,7 @@ def test_a_flood_in_every_state_leaves_nothing_behind():
         before = freeze(person)
         die = Seeded("flood")
         for at in range(400):
-            kind = 1 + at % 8
+            kind = 1 + at % 9
             if kind == wire.INVITATION:
                 continue
             size = 1 + die(1)[0]
@@ -274,22 +289,28 @@ def story():
     for _ in go():
         yield house
     true_hook = house.hook
-    cheat = Cheat(house).spoil("eva", wire.SHARE, wrong_z)
-    house.hook = lambda sender, frame: [true_hook(sender, one) for one in cheat(sender, frame)][0]
-    house["ana"].rekey(house.now)
-    for _ in go():
-        yield house
-    house.hook = true_hook
-    for _ in range(4):
-        house.now += 6000
-        for nick in house.order:
-            house[nick].tick(house.now)
+    for who, kind, lie, rounds in (
+        ("eva", wire.SHARE, wrong_z, 4),  # is found by REVEALs
+        ("zoe", wire.CONFIRM, wrong_check, 25),  # WITNESSes; takes that for the end, and is missed
+    ):
+        cheat = Cheat(house).spoil(who, kind, lie)
+        house.hook = lambda sender, frame, cheat=cheat: [
+            true_hook(sender, one) for one in cheat(sender, frame)
+        ][0]
+        house["ben" if who == "zoe" else "ana"].rekey(house.now)
         for _ in go():
             yield house
+        house.hook = true_hook
+        for _ in range(rounds):
+            house.now += 6000
+            for nick in house.order:
+                house[nick].tick(house.now)
+            for _ in go():
+                yield house
     house["zoe"].leave(house.now)
     for _ in go():
         yield house
-    house["ben"].rekey(house.now)
+    house["ana"].rekey(house.now)
     for _ in go():
         yield house
     house.now += 30000
@@ -308,7 +329,8 @@ def test_everything_ever_posted_comes_again_after_every_frame():
         for nick in ("ana", "ben", "zoe"):
             person = house[nick]
             person.tick(house.now)
-            openings, person._openings = person._openings, 0  # of INVITATIONs see above
+            openings = (person._openings, person._opened_at)
+            person._openings, person._opened_at = 0, house.now  # of INVITATIONs see above
             before = freeze(person)
             cost = count(person, past, house.now)
             for name in COSTLY:
@@ -316,7 +338,7 @@ def test_everything_ever_posted_comes_again_after_every_frame():
             shown = [one for one in person.take_events() if not isinstance(one, events.Refused)]
             assert shown == [], (nick, shown)
             assert_unmoved(before, person)
-            person._openings = openings
+            person._openings, person._opened_at = openings
             person._unopened = []
     for kind in KINDS:
         assert kind in kinds, kind

@@ -1,7 +1,7 @@
 """What attacks on the earlier editions of the design found, each by its name: section 9, first."""
 
 from carriers import Late, Lying
-from cheats import Cheat, exchange_of, sealed, wrong_z
+from cheats import Cheat, exchange_of, sealed, wrong_check, wrong_z
 from freezing import freeze
 from house import House, Seeded
 from outcomes import MINUTE, in_full, nobody_is_blamed
@@ -157,7 +157,7 @@ def test_first_join_wraps_confirm_or_message_re_encrypted_under_one_key():
         house.bring("ana", "eva")
         house.say("ana", "hello")
         house.wait(3 * MINUTE)
-        cheat = Cheat(house).spoil("dan", wire.SHARE, wrong_z)
+        cheat = Cheat(house).spoil("dan", wire.CONFIRM, wrong_check)
 
         def cheating(sender, frame):
             sealing.looking = False  # what dan does wrong is not asked here
@@ -181,7 +181,7 @@ def test_first_join_wraps_confirm_or_message_re_encrypted_under_one_key():
     # Every member seals the ROSTER by itself, to the same bytes: one plaintext.
     for what in sealing.sealed.values():
         assert len(what) == 1
-    for kind in range(wire.MESSAGE, wire.REVEAL + 1):
+    for kind in range(wire.MESSAGE, wire.WITNESS + 1):
         assert kind in house.kinds(), kind
 
 
@@ -299,7 +299,8 @@ def test_first_honest_member_convicted_through_an_equivocating_carrier():
     for nick in ("ana", "ben", "dan"):
         assert house.of(nick, events.CarrierInconsistent), nick
     house = room("ana", "ben", "eva", "dan")
-    Lying(house).instead("ben", wire.SHARE, lambda frame: ())
+    Lying(house).instead("ben", wire.SHARE, lambda frame: (), most=99)
     house["ana"].rekey(house.now)
     house.wait(6 * MINUTE)
+    assert wire.ABORT in house.kinds()
     nobody_is_blamed(house)

@@ -179,7 +179,7 @@ TARGETS = {"stranger": stranger, "insider": insider}
 
 def seeds(name):
     if name == "stranger":
-        out = [bytes((0, 0, 0)) + bytes((0x10 | kind,)) + bytes(60) for kind in range(1, 9)]
+        out = [bytes((0, 0, 0)) + bytes((0x10 | kind,)) + bytes(60) for kind in range(1, 10)]
         for at, scene_name in enumerate(rooms.NAMES):
             scene = rooms.scene(scene_name)
             genuine = scene.genuine()
@@ -238,10 +238,11 @@ def _contents(scene, maker):
         for reason in range(1, 6):
             for who in (0, 1, 2):
                 yield bytes((reason, who, 1))
-    elif maker == "reveal":
+    elif maker in ("reveal", "witness"):
         yield b"\1"
         yield b"\1\0\x20\1x"
         yield b"\1\0\x40\1\0"
+        yield b"\2"
         yield b"\0"
     elif maker == "roster" and house.people.get("zoe") and house["zoe"]._joining:
         keys = house["zoe"]._joining.keys

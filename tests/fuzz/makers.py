@@ -173,6 +173,19 @@ def reveal(house, data):
     return _signed(house, wire.REVEAL, b"reveal", bytes(body))
 
 
+def witness(house, data):
+    """WITNESS: first byte 0: digest and slots are fuzzed; 1: the true ones, changed; 2: the same,
+    and what follows."""
+    exchange = exchange_of(house[CHEAT])
+    if exchange is None or not exchange.dead or not data:
+        return None
+    body = data[1:]
+    if data[0] % 3:
+        true = exchange.digest + b"\3"
+        body = changed(true, data[1:]) if data[0] % 3 == 1 else true + data[1:]
+    return _signed(house, wire.WITNESS, b"witness", bytes(body))
+
+
 def roster(house, data):
     """ROSTER by somebody who knows E and the ticket: the people in it are the fuzzer's."""
     joiner = house.people.get("zoe")
@@ -238,6 +251,7 @@ MAKERS = {
     "confirm": confirm,
     "abort": abort,
     "reveal": reveal,
+    "witness": witness,
     "roster": roster,
     "join": join,
     "invitation": invitation_frame,

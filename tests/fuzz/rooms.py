@@ -6,7 +6,7 @@ A scene is made once; each run that moved it gets a fresh copy, keys and half-re
 import copy
 import ctypes
 
-from cheats import Cheat, wrong_z
+from cheats import Cheat, wrong_check, wrong_z
 from house import House
 
 from mpseq import wire
@@ -96,6 +96,11 @@ def _spoil(house):
     return _rekey(house)
 
 
+def _spoil_check(house):
+    house.hook = Cheat(house).spoil("eva", wire.CONFIRM, wrong_check)
+    return _rekey(house)
+
+
 def _leave(house):
     return lambda: house["ben"].leave(house.now)
 
@@ -114,6 +119,7 @@ _STORIES = {
     "re-key before the shares": ((), wire.SHARE, _rekey),
     "re-key before the switch": ((), wire.CONFIRM, _rekey),
     "failed, before the abort": ((), wire.ABORT, _spoil),
+    "failed, before the witnesses": ((), wire.WITNESS, _spoil_check),
     "failed, before the reveals": ((), wire.REVEAL, _spoil),
     "one leaves": ((), wire.SHARE, _leave),
 }
@@ -132,6 +138,8 @@ def scene(name):
             house = _three(name, *others)
         house.cheats_keys = {}
         held = _held(house, kind, begin(house)) if begin else []
+        if begin and kind not in [frame[0] & 15 for _, frame in held]:
+            raise AssertionError("the story of %r has no such frame" % name)
         house.drain()
         _made[name] = Scene(name, house, held)
     return _made[name]

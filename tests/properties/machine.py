@@ -23,6 +23,7 @@ KINDS = {
 }
 _CHEATS = (
     "wrong_z 1", "wrong_auth 1", "wrong_check 1", "wrong_opening 1", "wrong_reveal 1",
+    "wrong_witness 1", "hush WITNESS",
     "two_shares 1", "hush SHARE", "hush CONFIRM", "hush REVEAL", "hush MESSAGE", "hush ROSTER",
     "hush ALL", "speak", "abort REMOVED", "abort NOT_MINE", "abort AUTH", "abort RING",
     "abort CHECK", "disown", "suspect ana", "suspect ben", "propose", "double", "junk", "fork",

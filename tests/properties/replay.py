@@ -14,7 +14,9 @@ for _folder in (HERE, HERE.parent / "core", ROOT / "lib"):
         sys.path.remove(str(_folder))
     sys.path.insert(0, str(_folder))
 
-_TYPES = ("", "MESSAGE", "INVITATION", "JOIN", "ROSTER", "SHARE", "CONFIRM", "ABORT", "REVEAL")
+_TYPES = (
+    "", "MESSAGE", "INVITATION", "JOIN", "ROSTER", "SHARE", "CONFIRM", "ABORT", "REVEAL", "WITNESS"
+)
 
 
 def lines_of(text):

@@ -5,7 +5,8 @@ and the carrier: it changes, keeps back or adds frames of its own.
     cheat eva wrong_auth 2      … a wrong auth to one other participant
     cheat eva wrong_check 1     the next CONFIRMs have another c
     cheat eva wrong_opening 1   … open what was not committed to
-    cheat eva wrong_reveal 1    the next REVEALs tell of other slots
+    cheat eva wrong_witness 1   the next WITNESSes tell of other slots
+    cheat eva wrong_reveal 1    the next REVEALs do
     cheat eva two_shares 1      two SHAREs with different signed parts
     cheat eva hush SHARE        posts no more frames of this type (MESSAGE, ROSTER, … or ALL)
     cheat eva speak             posts everything again
@@ -20,7 +21,7 @@ and the carrier: it changes, keeps back or adds frames of its own.
     cheat eva replay            its last frame once more
 """
 
-from cheats import exchange_of, resealed, wrong_auth_to, wrong_check, wrong_z
+from cheats import exchange_of, resealed, wrong_auth_to, wrong_check, wrong_slots, wrong_z
 
 from mpseq import errors, wire
 from mpseq.bodies import REKEY, Proposal
@@ -29,7 +30,7 @@ from mpseq.primitives import H, kdf, mac, seal, sign
 _TYPES = {
     "MESSAGE": (wire.MESSAGE,), "JOIN": (wire.JOIN,), "ROSTER": (wire.ROSTER,),
     "SHARE": (wire.SHARE,), "CONFIRM": (wire.CONFIRM,), "REVEAL": (wire.REVEAL,),
-    "ALL": tuple(range(1, 9)),
+    "WITNESS": (wire.WITNESS,), "ALL": tuple(range(1, 10)),
 }
 _REASONS = {"REMOVED": 1, "NOT_MINE": 2, "AUTH": 3, "RING": 4, "CHECK": 5}
 
@@ -55,7 +56,6 @@ class Villain:
         self.spoils = {}  # frame type -> (change, how many still)
         self.silent = set()
         self.extra = []  # frames to post beside
-        self.keys = {}  # tag of an exchange -> its keys, which honest members wipe
         self.last = None
         self.broken = False  # its own cheating confused it: from here on it is silent
 
@@ -141,15 +141,10 @@ class Villain:
         self._spoil(wire.CONFIRM, _wrong_opening, count)
 
     def _wrong_reveal(self, count):
-        def change(exchange, plain):
-            plain[64 + 32] ^= 1
-            body = bytes(plain[64:])
-            secret = self.keys.get(exchange.tag)
-            if secret:
-                digest = H(b"reveal", exchange.sid, bytes((exchange.me,)), body)
-                plain[:64] = sign(secret, digest)
+        self._spoil(wire.REVEAL, wrong_slots, count)
 
-        self._spoil(wire.REVEAL, change, count)
+    def _wrong_witness(self, count):
+        self._spoil(wire.WITNESS, wrong_slots, count)
 
     def _hush(self, *kinds):
         for kind in kinds:
@@ -168,7 +163,6 @@ class Villain:
         if exchange:
             target = 0 if reason == "RING" else (exchange.me + 1) % len(exchange.people)
             mine = exchange.my_abort
-            self.keys[exchange.tag] = bytes(exchange.keys.t_secret)
             self.extra.append(exchange.abort(_REASONS[reason], target, self.talk.session.count))
             exchange.my_abort = mine
 

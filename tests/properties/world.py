@@ -25,9 +25,6 @@ from mpseq import Conversation, Identity, Settings, errors, events
 MINUTE = 60000
 # A frame that took longer may have made honest members suspect one another (PROTOCOL.md 6).
 _PATIENCE = 40000
-# What is known to fail when the carrier shows members different frames or orders: the end of a
-# span has no place in the transcript, and Confirmed leaves out who is suspected for the moment.
-TOLERATED = ("span", "confirmed")
 _FAIR_FOR = 40 * MINUTE
 _MAX_FRAMES = 600  # posted until the room is well again, for up to seven people
 _MAX_BYTES = 48 * 1024
@@ -364,14 +361,13 @@ class World:
         """Confirmed means: every honest member that is still counted on was shown it."""
         if not person.honest or not person.session:
             return
-        blind = not self.in_order and "confirmed" in TOLERATED
         done = [number for number in person.numbers if number <= event.number]
         for number in done:
             key, text = person.numbers.pop(number)
             meant = self.said.get(text, (None, None))[1]
             for index in person.talk._membership.remaining():
                 other = self.people[self._nick_of(person.talk.members[index].key)]
-                if not other.honest or blind or other.has_shown(text, key):
+                if not other.honest or other.has_shown(text, key):
                     continue
                 if meant is not None and other.talk.identity.public not in meant:
                     continue  # it came in by the same frame
@@ -513,8 +509,6 @@ class World:
                 if not person.session or person.session.sid != author.session.sid:
                     continue
                 if person.has_shown(text) or self._was_told(author, person):
-                    continue
-                if not self.in_order and "span" in TOLERATED:
                     continue
                 raise Violated(
                     "%r was never shown to %s, and nobody said so" % (text, person.nick)
