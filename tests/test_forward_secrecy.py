@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE / "core"))
 
 from house import House  # noqa: E402
 from secrecy.memory import Memory  # noqa: E402
-from secrecy.record import Recording, keepers  # noqa: E402
+from secrecy.record import Recording, contents, keepers  # noqa: E402
 from secrecy.scenarios import SCENARIOS, a_rekey, messages  # noqa: E402
 
 from mpseq import events  # noqa: E402
@@ -72,6 +72,7 @@ def record(scenario, suite):
         house.found = lambda nick: found(nick, suite=suite)
         scenario(house, twin)
     assert twin.marks
+    twin.let_go()
     return twin
 
 
@@ -115,6 +116,21 @@ def test_what_is_past_is_gone(scenario, suite, start):
     # of the first mark something was held that is past at the last: it was seen to go
     gone = set(twin.marks[0].held.values()) & set(past)
     assert gone or len(twin.marks) == 1
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.__name__)
+def test_no_object_keeps_what_is_past(scenario):
+    """CPython's heap as its garbage collector sees it: nothing leads from the member to a secret."""
+    twin = record(scenario, 1)
+    twin.mark("the end")
+    mark = twin.marks[-1]
+    found = list(contents(twin.me))
+    for name, value in mark.held.items():
+        assert any(value in content for _, content in found), name
+    long = [(path, content) for path, content in found if len(content) >= KEY // 2]
+    for value, what in mark.past.items():
+        paths = [path for path, content in long if value in content]
+        assert not paths, f"{what} of the past in {paths}"
 
 
 # --- the functions by themselves

@@ -43,7 +43,7 @@ def _footprint():
     else happens meanwhile can only add to it."""
     key = bytes(32)
     least = 0
-    for _ in range(3):
+    for _ in range(8):
         before = gc.mem_alloc()
         cipher = aes(key, _ECB)
         taken = gc.mem_alloc() - before

@@ -12,6 +12,7 @@ another process's.
 """
 
 import gc
+from types import ModuleType
 
 import monocypher as pymonocypher
 
@@ -159,6 +160,11 @@ class Twin:
             rest.append(str(options.get("suite", 1)))
         self._say(name, str(now), *rest)
 
+    def let_go(self):
+        """The member is a Conversation like any other again; nothing leads from it to here."""
+        for name in _CALLS + ("take_frames",):
+            delattr(self.me, name)
+
     def mark(self, name):
         """Here the memory of the one who lives through the script is looked at."""
         self._say("mark")
@@ -241,24 +247,28 @@ def _exchange(exchange):
     return out
 
 
-def keepers(root, value):
-    """Paths to the objects reachable from `root` in which a value (bytes) stands: to find out who
-    keeps it."""
-    found = []
+def contents(root):
+    """(path, bytes) of every object reachable from `root` that has content: strings, buffers and
+    numbers."""
     seen = {id(root)}
     queue = [("", root)]
     while queue:
         path, one = queue.pop()
         path = (path + "/" + type(one).__name__)[-200:]
         if isinstance(one, str):
-            one = one.encode("utf-8", "surrogatepass")
-        if isinstance(one, (bytes, bytearray, memoryview)):
-            if value in bytes(one):
-                found.append(path)
-            if not isinstance(one, memoryview):
-                continue
+            yield path, one.encode("utf-8", "surrogatepass")
+        elif isinstance(one, int):
+            size = one.bit_length() // 8 + 1
+            yield path, one.to_bytes(size, "big", signed=True)
+            yield path, one.to_bytes(size, "little", signed=True)
+        elif isinstance(one, (bytes, bytearray, memoryview)):
+            yield path, bytes(one)
         for other in gc.get_referents(one):
-            if id(other) not in seen and not isinstance(other, type):
+            if id(other) not in seen and not isinstance(other, (type, ModuleType)):
                 seen.add(id(other))
                 queue.append((path, other))
-    return found
+
+
+def keepers(root, value):
+    """Paths to the objects reachable from `root` in which a value (bytes) stands."""
+    return [path for path, content in contents(root) if value in content]
