@@ -242,8 +242,8 @@ def admits_falsely(house, eva, change, most=99):
     admissible = eva.person._admissible
     done = []
 
-    def spoil(ready):
-        out = admissible(ready)
+    def spoil(*asked):
+        out = admissible(*asked)
         for one in out:
             if len(done) < most:
                 done.append(one.nick)
@@ -307,6 +307,11 @@ def plays_dan(house, eva):
         guest.y, guest.t = keys.y, keys.t
 
     admits_falsely(house, eva, change, most=1)
+    return plays(house, eva, keys)
+
+
+def plays(house, eva, keys):
+    """After the next ROSTER eva posts the SHARE of dan, as whom she admitted these keys."""
     played = []
 
     def act():
