@@ -145,15 +145,16 @@ class Exchange:
         return self.my_share
 
     def _open(self, frame, tag):
-        """Index and plaintext of a SHARE or CONFIRM of this exchange."""
+        """Index and plaintext of a frame of this exchange. The seal comes first: a frame under the
+        same E may be of another exchange, with more people."""
         if len(frame) < _HEAD:
             raise errors.Truncated()
-        index = frame[5]
-        if index >= len(self.people):
-            raise errors.BadIndex()
         head = bytes(frame[:_HEAD])
         sealed = memoryview(frame)[_HEAD:]
-        return index, unseal_once(self.suite, self.secret, tag, (self.sid, head[5:]), head, sealed)
+        plain = unseal_once(self.suite, self.secret, tag, (self.sid, head[5:]), head, sealed)
+        if frame[5] >= len(self.people):
+            raise errors.BadIndex()
+        return frame[5], plain
 
     def receive_share(self, frame):
         """Takes the SHARE of one participant, mine included; returns its index.

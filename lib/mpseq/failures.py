@@ -6,7 +6,7 @@ from . import errors, events, wire
 from .exchange import AUTH, CHECK, NOT_MINE, REMOVED, RING
 from .judgement import Trial, is_in_form
 from .primitives import KeyPairs
-from .roster import Guest, find, forget_tickets
+from .roster import Guest, by_key, find, forget_tickets
 
 REASONS = {
     REMOVED: "somebody has to go",
@@ -175,9 +175,9 @@ class Failures:
         """All joiners' y are spent: they JOIN anew (5.3)."""
         self._membership.end_admissions(people)
         for one in self._invites:
-            if one.guest and find(people, one.key) >= 0:
-                one.admitted = False
-                one.forget_guest()
+            guest = by_key(people, one.key)
+            if guest:
+                one.spend(guest.y)
 
     # --- verdicts
 
@@ -192,12 +192,12 @@ class Failures:
             self._events.append(events.Convicted(person.nick, person.key, why))
 
     def _guest_failed(self, guest):
-        self._membership.guest_failed(guest)
+        if not self._membership.guest_failed(guest):
+            return
         self._events.append(events.GuestDropped(guest.nick, guest.key))
         for one in self._invites:
             if one.key == guest.key:
-                one.admitted = False
-                one.forget_guest()
+                one.spend(guest.y)
 
     def _strike(self, person):
         """A guest gets no second one: new guests cost nothing."""

@@ -53,6 +53,13 @@ class OpenInvite:
         wipe(self.k)
         self.forget_guest()
 
+    def spend(self, y):
+        """An exchange with this key of the invitee is over. The JOIN that I have may be another:
+        somebody else has invited the same person, or says so."""
+        self.admitted = False
+        if self.guest and self.guest.y == y:
+            self.forget_guest()
+
     def forget_guest(self):
         """Its JOIN leads nowhere any more: it has to post another."""
         if self.guest:

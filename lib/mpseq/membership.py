@@ -41,6 +41,7 @@ class Membership:
         self.guests = []  # Guests that were ADMITted and wait for an exchange
         self.dropped = []  # keys of guests that the running exchange must not bring in
         self._doomed = []  # those of them that nothing can save
+        self._counted = []  # those that failed since the latest PROPOSE
         self._excused = []  # and those whose inviter is not counted for it
         self._approvals = []  # (author, key, invitation id)
         self._votes = []  # (author, target) of EXPEL
@@ -137,6 +138,7 @@ class Membership:
         self.dropped = []
         self._doomed = []
         self._excused = []
+        self._counted = []
         self._log = [(count, tuple(self.due()))]
 
     def was_due(self, who, k, count):
@@ -249,11 +251,16 @@ class Membership:
         self._approvals = [one for one in self._approvals if one[1:] in known]
 
     def guest_failed(self, guest):
-        """It is dropped, never barred; its inviter is counted for it (7)."""
+        """It is dropped, never barred; its inviter is counted for it, once an exchange (7).
+        Returns whether that is new."""
+        if guest.key in self._counted:
+            return False
+        self._counted.append(guest.key)
         inviter = find(self.members, guest.inviter)
         if inviter >= 0 and guest.key not in self._excused:
             self._failures[inviter] += 1
         self._forget_guest(guest.key, guest.inviter)
+        return True
 
     def _forget_guest(self, key, inviter):
         for guest in self.guests:
@@ -283,7 +290,7 @@ class Membership:
             listed.append((check_x25519_key(reader.take(KEY)), nick, invitation_id, author))
         reader.end()
         kept = [one for one in self.invited if not _invited_by(one, author, listed)]
-        if not listed or len(kept) + len(listed) > MAX_INVITED or not self.may_invite(author):
+        if not listed or len(listed) > MAX_INVITED or not self.may_invite(author):
             raise errors.OutOfPlace()
         nicks = []
         keys = []
@@ -292,9 +299,29 @@ class Membership:
                 raise errors.OutOfPlace()
             nicks.append(nick)
             keys.append(key)
+        dropped = self._make_room(kept, listed)
         self.invited = kept + listed
         self._prune()
-        return listed
+        return listed, dropped
+
+    def _make_room(self, kept, listed):
+        """Over the limit the oldest invitation falls of whoever has most, so that nobody can take
+        the places of all; takes them out of `kept` and returns them."""
+        dropped = []
+        author = listed[0][3]
+        while len(kept) + len(listed) > MAX_INVITED:
+            shares = [0] * len(self.members)
+            for one in kept + listed:
+                shares[one[3]] += 1
+            most = shares.index(max(shares))
+            if shares[author] == shares[most]:
+                raise errors.OutOfPlace()
+            for one in kept:
+                if one[3] == most:
+                    kept.remove(one)
+                    dropped.append(one)
+                    break
+        return dropped
 
     def nick_is_taken(self, nick, key):
         """Whether a member or a guest other than `key` has this nick."""
@@ -323,10 +350,6 @@ class Membership:
             if one[0] == key and one[3] == author:
                 return True
         return False
-
-    def pending(self, author, keys):
-        """How many invitations stand, apart from those of this author for these keys."""
-        return len([one for one in self.invited if one[3] != author or one[0] not in keys])
 
     def _checked_guests(self, author, guests):
         """Guests as the group takes them: invited by this author, nobody twice, and with a nick

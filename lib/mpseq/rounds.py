@@ -18,6 +18,7 @@ from .session import Session
 
 _LEAVE_ANYWAY = 30000  # ms: texts that wait do not hold one who leaves for longer
 _EXCHANGE_ENDS = 90000  # ms: nor does an exchange, which may need frames posted three times
+_LAST_LOOK = 20000  # ms in which an ABORT can still come for one who is replaced
 _ROSTER_STEP = 1000  # ms between members who post a ROSTER that its proposer owes
 
 
@@ -67,6 +68,18 @@ class Rounds(Failures, Inviting, Joiner):
             self._act_propose(now)
         if self.session and self._attempt:
             self._act_abort(now)
+            self._act_replaced(now)
+
+    def _act_replaced(self, now):
+        """Another device has my place when the exchange is complete, and nobody cries."""
+        attempt = self._attempt
+        if attempt.exchange.me < 0 and attempt.exchange.complete:
+            at = attempt.waits_since + _LAST_LOOK
+            if now < at:
+                self._wake_at(at)
+            else:
+                self._events.append(events.Replaced())
+                self._out(True)
 
     def _act_leaving(self, now):
         """LEAVE ends at a switch, so it waits for the one that is under way, and for texts of mine
@@ -193,11 +206,14 @@ class Rounds(Failures, Inviting, Joiner):
             self._receive_propose(author, message.body, now)
         elif kind == wire.INVITE:
             try:
-                listed = membership.take_invite(author, message.body)
+                listed, dropped = membership.take_invite(author, message.body)
             except errors.FrameError:
                 if author == self.session.me:
                     self._not_invited(bytes(message.body[:ID]))
                 raise
+            for key, _, invitation_id, inviter in dropped:
+                if inviter == self.session.me:
+                    self._not_invited(invitation_id, key)
             self._see_invitees(author, listed, now)
         elif kind == wire.ADMIT:
             if author == self.session.me:
@@ -353,8 +369,7 @@ class Rounds(Failures, Inviting, Joiner):
         if not exchange.complete:
             self._cry(attempt, now)
         elif exchange.me < 0:
-            self._events.append(events.Replaced())
-            self._out(True)
+            attempt.waits_since = now  # one who looks on cannot see whether a c is wrong
         else:
             self._enter(attempt, now)
 

@@ -152,6 +152,9 @@ class Talk:
             return
         size = sum([len(one.body) + 32 for one in self._withheld])
         if size + len(text.body) > _MOST_WITHHELD:
+            self._shown.gap(text.index, text.counter, text.counter)
+            if text.index == self.session.me:
+                self._void.append(text_again(text, self.session.sid))
             raise errors.OutOfPlace()
         self._withheld.append(text)
 

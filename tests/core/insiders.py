@@ -98,11 +98,11 @@ class Room(House):
 
     def _do(self, acts):
         """What a cheat posts meanwhile is not counted."""
-        plans = self._plans
         for act in acts:
+            plans = self._plans
             self._plans = []
             act()
-        self._plans += plans if acts else []
+            self._plans += plans
 
     def _remember(self, nick):
         person = self.people[nick]
@@ -151,11 +151,14 @@ class Room(House):
 
     # --- what must be true at the end
 
-    def goes_on(self, *honest, convicted=(), newcomers=(), minutes=4, expelled=(), also=()):
+    def goes_on(
+        self, *honest, convicted=(), newcomers=(), minutes=4, expelled=(), also=(), maybe=()
+    ):
         """After so many minutes all of these are in one working session; none of them was blamed
         or removed; those who saw it (all but `newcomers`) convicted exactly `convicted`; nothing
-        secret is left of any exchange. `also`: cheats that are in."""
+        secret is left of any exchange. `also`: cheats that are in; `maybe`: that may be."""
         self.wait(minutes * MINUTE)
+        also = tuple(also) + tuple([one for one in maybe if one in self.here(honest[0])])
         for one in self.insiders.values():
             assert not one._changes or one.changed, "nothing was spoilt"
         self.assert_one_session(*(honest + tuple(also)))

@@ -127,6 +127,22 @@ def test_who_disowns_twice_is_suspected_not_convicted():
         house.assert_one_session(*FOUR)
 
 
+def test_a_copy_of_a_guests_share_or_confirm():
+    """The guest does not come in this time, and nobody is convicted for it."""
+    for kind, change in (
+        (wire.SHARE, other_statement), (wire.SHARE, no_auths), (wire.CONFIRM, wrong_check)
+    ):
+        house = Room("ana", "ben", "eva", "dan", "uma").together(*FOUR)
+        eva = Insider(house, "eva")
+        copied_before(house, eva, "uma", kind, change)
+        house.bring("ana", "uma")
+        house.wait(60000)
+        house.assert_one_session(*house.here("ana"))
+        if "uma" not in house.here("ana"):
+            house.bring("ben", "uma")
+        house.goes_on("ana", "ben", "dan", "uma", newcomers=("uma",), also=("eva",))
+
+
 # --- copies after the genuine frame
 
 

@@ -242,8 +242,8 @@ def admits_falsely(house, eva, change, most=99):
     admissible = eva.person._admissible
     done = []
 
-    def spoil(ready):
-        out = admissible(ready)
+    def spoil(*asked):
+        out = admissible(*asked)
         for one in out:
             if len(done) < most:
                 done.append(one.nick)
@@ -307,6 +307,11 @@ def plays_dan(house, eva):
         guest.y, guest.t = keys.y, keys.t
 
     admits_falsely(house, eva, change, most=1)
+    return plays(house, eva, keys)
+
+
+def plays(house, eva, keys):
+    """After the next ROSTER eva posts the SHARE of dan, as whom she admitted these keys."""
     played = []
 
     def act():
@@ -386,3 +391,35 @@ def test_a_guest_does_not_get_a_members_nick():
         assert [who.key for who in house[nick].members if who.nick == "ana"] == [house.key("ana")]
     house.rekey("ana")  # and then eva's INVITE is said again
     house.goes_on("ana", "ben", "dan", also=("eva",), newcomers=("dan",))
+
+
+def test_a_false_roster_changes_nothing_for_a_joiner():
+    """It serves each, and confirms in the one that its inviter vouches for."""
+    for make, count in ((other_people, 4), (other_secret, 3), (other_nonce, 1)):
+        house, eva = room()
+        liar = Liar(house, eva, "ana", make)
+        assert len(liar.made) == count
+        assert len(house.kept["dan"]) == count + 1
+        house.goes_on(*FOUR, newcomers=("dan",))
+        assert len(joins(house)) == 3  # of ben and eva at the beginning, and one of dan's
+
+
+def test_a_member_that_plays_its_guest_to_the_end():
+    """She shows the x behind the y that she gave dan: that proves something wrong, but not that it
+    was dan's. Section 9, second: guest blamed for its inviter's false admission."""
+    house, eva = room()
+    played = plays_dan(house, eva)
+
+    def act():
+        other = played[0]
+        other.digest = house.kept["ana"][-1].live.digest
+        eva.post(other.reveal())
+
+    house.after(wire.ABORT, 1, act)
+    house.bring("eva", "dan")
+    house.wait(20000)
+    for nick in ("ana", "ben"):
+        assert house.names(nick, events.GuestDropped) == ["dan"]
+        assert house.names(nick, events.Convicted) == []
+    house.bring("ana", "dan")
+    house.goes_on(*FOUR, newcomers=("dan",))

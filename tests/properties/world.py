@@ -319,6 +319,7 @@ class World:
     def _on_Left(self, person, event):
         if not event.removed:
             person.was_in = False
+            self.invited = [one for one in self.invited if one[1] != person.nick]
             for nick in self.together.pop(person.nick, ()):
                 self.together[nick].discard(person.nick)
 
