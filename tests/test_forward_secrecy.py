@@ -120,7 +120,7 @@ def test_what_is_past_is_gone(scenario, suite, start):
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.__name__)
 def test_no_object_keeps_what_is_past(scenario):
-    """CPython's heap as its garbage collector sees it: nothing leads from the member to a secret."""
+    """CPython's heap as its garbage collector sees it: nothing leads from the member to one."""
     twin = record(scenario, 1)
     twin.mark("the end")
     mark = twin.marks[-1]
