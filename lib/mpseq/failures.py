@@ -109,8 +109,7 @@ class Failures:
         if reason == REMOVED:
             who = self._identify(people[target])
             if not membership.was_due(who, k, self.session.count):
-                if not membership.has_forgotten(k):
-                    self._strike(people[author])  # no proof: it may have seen other frames
+                self._strike(people[author])  # no proof: it may have seen other frames
             elif isinstance(who, int):
                 membership.part(who)
             else:

@@ -69,15 +69,15 @@ class Inviting:
             return True
         return self._propose(ADMIT, now, guests)
 
-    def _admissible(self, ready):
-        """Those whose INVITE stands, each with a free nick: its own choice, else the one in its
-        invitation, else that with a number."""
+    def _admissible(self, ready, ahead=False):
+        """Those whose INVITE stands (or, `ahead`, is on its way), each with a free nick: its own
+        choice, else the one in its invitation, else that with a number."""
         membership = self._membership
         taken = []
         out = []
         for one in ready:
             guest = one.guest
-            if not membership.is_invited(guest.key, self.session.me):
+            if not ahead and not membership.is_invited(guest.key, self.session.me):
                 continue
             if not membership.is_approved(guest.key, self.session.me):
                 continue
@@ -149,6 +149,19 @@ class Inviting:
                 done.append(one.id)
                 batch = [(it.nick, it.key) for it in still if it.id == one.id]
                 self._post_message(wire.INVITE, encode_invite(one.id, batch), now)
+
+        self._admit_at_once(now)
+
+    def _admit_at_once(self, now):
+        """Guests that are ready come behind their INVITE in one burst: else two members who re-key
+        in turn could keep them out for ever."""
+        ready = [one for one in self._invites if one.guest]
+        if ready and self.room.policy != UNANIMOUS and not self._proposed and not self._attempt:
+            room_left = wire.MAX_PARTICIPANTS - len(self.session.members)
+            ready = self._admissible(ready, True)[:room_left]
+            guests = [one.guest for one in ready]
+            if guests and not self._membership.due() and not self._membership.guests:
+                self._propose(ADMIT, now, guests, True)
 
     def _vote_again(self, now):
         """Votes to expel end at the switch too."""

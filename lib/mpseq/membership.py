@@ -19,7 +19,6 @@ UNANIMOUS = 2  # any, if all others approve; all others together
 MAX_INVITED = 64
 _MOST_FAILED = 3  # guests of one inviter that failed: then it may admit no more in this session
 _STRIKES = 2
-_LOG = 64  # changes of who is due that are remembered
 
 
 class Membership:
@@ -48,7 +47,7 @@ class Membership:
         self._failures = [0] * n  # guests of each inviter that failed
         self._strikes = [0] * n
         self._keys_due = []  # who has not posted fresh KEYS since the last ABORT
-        self._log = [(0, ())]  # (session frames, who was due from then on) since the PROPOSE
+        self._log = []  # [who, first and last number of session frames it was due] since PROPOSE
 
     # --- who is in (6)
 
@@ -102,10 +101,13 @@ class Membership:
             if not isinstance(target, int) and target not in self.dropped:
                 if suspicions.all_suspect(self.group, target):
                     self.dropped.append(target)
-        due = tuple(self.due() + self.dropped)
-        if due != self._log[-1][1]:
-            self._log.append((count, due))
-            del self._log[1 : max(1, len(self._log) - _LOG)]
+        for who in self.due() + self.dropped:
+            for entry in self._log:
+                if entry[0] == who:
+                    entry[2] = count
+                    break
+            else:
+                self._log.append([who, count, count])
         return expelled
 
     def _gather(self):
@@ -139,22 +141,15 @@ class Membership:
         self._doomed = []
         self._excused = []
         self._counted = []
-        self._log = [(count, tuple(self.due()))]
+        self._log = [[who, count, count] for who in self.due()]
 
     def was_due(self, who, k, count):
-        """Whether `who` (an index, or a guest's key) was due after k frames of the session."""
-        log = self._log
-        if not log[0][0] <= k <= count:
-            return False
-        for at in range(len(log)):
-            until = log[at + 1][0] if at + 1 < len(log) else count
-            if log[at][0] <= k <= until and who in log[at][1]:
-                return True
+        """Whether `who` (an index, or a guest's key) was due after k frames of the session, or
+        before as well as after: nobody can make me forget that, and k is no older than I am."""
+        for known, first, last in self._log:
+            if known == who:
+                return first <= k <= last <= count
         return False
-
-    def has_forgotten(self, k):
-        """Whether a flood of changes has pushed that place out of what I remember."""
-        return len(self._log) >= _LOG and k < self._log[1][0]
 
     def strike(self, index):
         """A sign that is no proof; the second one is ground for suspicion (7)."""

@@ -168,8 +168,9 @@ class Rounds(Failures, Inviting, Joiner):
         else:
             self._wake_at(at)
 
-    def _propose(self, what, now, guests=()):
-        """Posts a PROPOSE, unless it would not be right here; returns whether it did."""
+    def _propose(self, what, now, guests=(), ahead=False):
+        """Posts a PROPOSE, unless it would not be right here; returns whether it did. `ahead`: it
+        will be right behind what I have just posted, if nobody is faster."""
         nonce = self._random(16)
         secret = fresh(self._random, 32)
         pair = None
@@ -182,7 +183,8 @@ class Rounds(Failures, Inviting, Joiner):
             nonce, secret, self.room.psk_check(nonce), what, self._membership.due(), guests, pair
         )
         try:
-            self._membership.plan(self.session.me, proposal, self._last_rekey)
+            if not ahead:
+                self._membership.plan(self.session.me, proposal, self._last_rekey)
         except errors.OutOfPlace:
             wipe(secret)
             return False

@@ -354,8 +354,14 @@ MUTATIONS = [
     ),
     Mutation(
         CHEATERS, "convicted although the slots differ", "judgement",
-        "        if digest != self.exchange.digest:\n            self.differs.append(author)\n",
-        "",
+        (
+            "        self._digests[author] = digest\n        self._mine[author] = mine\n        if digest != self.exchange.digest:\n            self.differs.append(author)\n",
+            "        good = [self._digests[i] == self.exchange.digest for i in range(n)]",
+        ),
+        (
+            "        self._digests[author] = digest\n        self._mine[author] = mine\n",
+            "        good = [self._digests[i] is not None for i in range(n)]",
+        ),
         ("test_cheaters",),
     ),
     Mutation(
