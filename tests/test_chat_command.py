@@ -142,6 +142,22 @@ def test_a_room_of_suite_2_is_founded_by_an_option_and_joined_without(sit_down, 
     assert wrong.end() == 2
 
 
+def test_a_long_pasted_text_arrives_whole(sit_down):
+    ana, ben = sit_down("ana"), sit_down("ben")
+    ana.type("/create kitchen")
+    ana.type(f"/invite ben {ben.key}")
+    ben.wait_for(r"invitation 1")
+    ben.type("/accept")
+    ben.wait_for(r"session code")
+    text = " ".join(f"{number}." for number in range(8000))
+    assert len(text) > 40000
+    ana.type(text)
+    assert ben.wait_for(r"<ana> (0\. .*)$")[1] == text
+    assert ana.wait_for(r"<ana> (0\. .*)$")[1] == text
+    ben.type("x" * 65537)
+    ben.wait_for(r"not done: a message has at most 65536 bytes")
+
+
 def test_a_script_through_a_pipe_is_carried_out_to_its_end(start, relay):
     program = start("chat", "--nick", "ana", "--room", "kitchen", "--relay", relay)
     program.process.stdin.write("/create kitchen\nhello\n/code\nlast line without an end")
@@ -234,6 +250,7 @@ def test_what_may_be_an_attack_is_a_warning():
         (events.Unconfirmed(3, 4), "never confirmed by everyone"),
         (events.Unsent("secret"), "not sent, because somebody new is here now: secret"),
         (events.NotInvited("eva", key), "eva"),
+        (events.Undelivered("ben", key, 65537), "ben sent 65537 bytes that cannot be shown"),
         (events.Left(True), "removed you"),
     ]:
         said = shown(event, Inside("ana", "ben"))

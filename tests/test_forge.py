@@ -39,6 +39,13 @@ def test_the_same_with_the_other_suite(make):
     assert said(audit(make("dan", suite=2))) == ALL[2:]
 
 
+@pytest.mark.parametrize("make", [record, forged])
+def test_a_long_text_that_went_in_parts_is_whole(make):
+    text = "a long story " * 2000
+    data = make("eva", script=f"ben: {text}\nana: short")
+    assert said(audit(data)) == [("ben", text.strip()), ("ana", "short")]
+
+
 @pytest.mark.parametrize("witness", NICKS)
 def test_the_long_term_secret_of_the_witness_does_not_tell_them_apart(witness):
     """A judge who has got hold of it learns nothing: the forger did without."""

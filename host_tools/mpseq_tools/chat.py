@@ -262,6 +262,12 @@ class LineChat:
     def _on_unverifiable(self, event):
         self.console.warn(f"cannot check what {event.nick} saw before #{event.number}: too old")
 
+    def _on_undelivered(self, event):
+        self.console.warn(
+            f"{event.nick} sent {event.size} bytes that cannot be shown: too long for me, or not"
+            " all of it came"
+        )
+
     def _on_unsent(self, event):
         text = event.text if isinstance(event.text, str) else f"data ({event.text[0]})"
         if not self.chat.members:

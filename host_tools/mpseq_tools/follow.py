@@ -13,9 +13,11 @@ from mpseq import events, wire
 from mpseq.bodies import ADMIT, REMOVE, read_proposal
 from mpseq.errors import FrameError
 from mpseq.outbox import decode_text, is_text
+from mpseq.parts import SALT, Part
 from mpseq.primitives import (
     KEY,
     H,
+    H_pieces,
     check_eddsa_key,
     equal,
     kdf,
@@ -264,7 +266,12 @@ class Follower:
             self._doubt(session, session.members[message.index].nick)
         try:
             if is_text(message.kind):
-                self._text(message)
+                kind, _, body = decode_text(message.kind, message.body)
+                self._text(message, kind, body)
+            elif message.kind == wire.PART:
+                whole = session.part(message)
+                if whole:
+                    self._text(message, whole[0], whole[1:])
             else:
                 self._control(message)
         except (FrameError, Refused):
@@ -276,9 +283,8 @@ class Follower:
         if doubt not in self.doubts:
             self.doubts.append(doubt)
 
-    def _text(self, message):
+    def _text(self, message, kind, body):
         session = self._session
-        kind, mark, body = decode_text(message.kind, message.body)
         if kind == wire.TEXT:
             content = wire.decoded(body)
         else:
@@ -346,6 +352,7 @@ class _Talk:
         self.left = []
         self.guests = []
         self._fresh = list(range(len(ring.people)))  # nobody owes KEYS
+        self._long = {}  # author -> (digest, what came of the content so far)
         self.span_open = True  # texts count until the last SHARE of the next exchange
         self.members = [
             events.Member(who.nick, who.key, index) for index, who in enumerate(ring.people)
@@ -393,6 +400,19 @@ class _Talk:
         message = self._session.open(frame)
         self._seen.append(self._session.h[:16])
         return message
+
+    def part(self, message):
+        """A PART of a long text: kind and body once it is complete, else nothing."""
+        part = Part(message.body)
+        if part.offset == 0:
+            self._long[message.index] = (part.digest, bytearray())
+        digest, content = self._long.get(message.index, (None, b""))
+        if digest != part.digest or len(content) != part.offset:
+            return b""
+        content += part.chunk
+        if not part.is_last or H_pieces(b"long", [content])[:16] != digest:
+            return b""
+        return bytes(content[SALT:])
 
     def agrees(self, message):
         """Whether its author had seen what the witness has. All of `h` is kept here, while a

@@ -39,6 +39,8 @@ class Settings:
         self.suspect_ack_after = 120000  # the same for an acknowledgement
         self.suspect_absent_after = 15000  # the same when the carrier says that somebody left
         self.abort_after = 5000  # who is only slow may still be heard
+        self.max_body = 65536  # bytes of a text or datum: longer ones are neither sent nor taken
+        self.max_unfinished = 131072  # bytes of long ones that are on their way from all members
 
 
 class Conversation(Talk, Watch, Rounds):

@@ -55,6 +55,9 @@ Suspected = namedtuple("Suspected", ("nick", "key", "by_nick", "by_key", "what")
 # A vote to expel, and that it is decided.
 ExpelVote = namedtuple("ExpelVote", ("nick", "key", "by_nick", "by_key"))
 Expelled = namedtuple("Expelled", ("nick", "key"))
+# A long text or data of `size` bytes was begun and cannot be shown: it is longer than I take, some
+# of it never came, or it is not what its author announced.
+Undelivered = namedtuple("Undelivered", ("nick", "key", "size"))
 # A member said that it leaves.
 LeaveSeen = namedtuple("LeaveSeen", ("nick", "key"))
 # I am out: by my own LEAVE, or removed by the others.

@@ -53,7 +53,7 @@ class Outbox:
         self.repost_after = repost_after
         self.frames = []  # to be posted by the carrier, in order
         self._unechoed = []  # [frame, when to post again, wait]
-        self.texts = []  # Queued
+        self.texts = []  # Queued, parts.Long
 
     def post(self, frame, now):
         self.frames.append(frame)
@@ -100,10 +100,11 @@ class Outbox:
         self.frames = []
         return frames
 
-    def queue(self, kind, body):
+    def queue(self, text):
+        """`text`: a Queued, or a parts.Long."""
         if len(self.texts) >= MAX_QUEUE:
             raise errors.LocalError("%d texts wait already; try again later" % MAX_QUEUE)
-        self.texts.append(Queued(kind, body))
+        self.texts.append(text)
 
     def clear(self):
         self._unechoed = []

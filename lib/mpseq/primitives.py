@@ -60,6 +60,13 @@ def H(tag, *parts):
     return blake2b_framed(_NO_KEY, 32, tag, *parts)
 
 
+def H_pieces(tag, pieces):
+    """H(tag, part) of one part that lies in several pieces (a list of buffers)."""
+    size = sum([len(piece) for piece in pieces])
+    front = len(tag).to_bytes(4, "big") + tag + size.to_bytes(4, "big")
+    return mc.blake2b([front] + list(pieces), _NO_KEY, 32)
+
+
 def kdf(out, key, tag, *parts):
     """The same, keyed. `out`: a writable buffer to fill (may be `key` itself), or a size."""
     return blake2b_framed(key, out, tag, *parts)

@@ -250,6 +250,11 @@ class Session:
         """How many messages of mine were posted and did not come back yet."""
         return len(self._posted)
 
+    @property
+    def counter(self):
+        """The counter of my next message."""
+        return self._counters[self.me]
+
     def unechoed(self):
         """My Messages that were posted and did not come back, in order."""
         return [message for _, message in self._posted]

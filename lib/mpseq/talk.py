@@ -3,18 +3,22 @@
 """
 
 from . import errors, events, wire
-from .outbox import MAX_QUEUE, Shown, Withheld, decode_text, is_text, text_again
+from .outbox import MAX_QUEUE, Queued, Shown, Withheld, decode_text, is_text, text_again
+from .parts import ONE_FRAME, SALT, Long, Part, Parts
 from .roster import find
 from .session import DIFFERENT, TOO_OLD
 
-_MAX_BODY = 15000  # bytes of one text or datum: it fits one frame
 _LATEST_ACK = 60000  # ms after a text
 _MOST_WITHHELD = 16384  # bytes of texts after the span: who keeps the rules sends few
 _MOST_PAST = 2  # past sessions remembered for texts that are posted again
 
 
 class Talk:
+    _parts = None
+
     def _start_talk(self):
+        if self._parts:
+            self._parts.wipe()
         self._base = 0  # numbers of messages go on from session to session
         self._past = []  # Shown of the sessions before
         self._shown = None
@@ -22,16 +26,21 @@ class Talk:
         self._last_text = 0  # place after the last one
         self._ack_at = None  # when I owe an ACK
         self._withheld = []  # texts after the span
-        self._void = []  # mine that the carrier lost meanwhile
+        self._void = []  # (counter, Queued) of mine that the carrier lost, or nobody kept
         self._span_open = True
+        self._parts = Parts(self.settings.max_body, self.settings.max_unfinished)
 
     # --- sending
 
     def _say(self, kind, body, now):
         self._need_session()
-        if len(body) > _MAX_BODY:
-            raise errors.LocalError("a message has at most %d bytes" % _MAX_BODY)
-        self._outbox.queue(kind, body)
+        most = max(ONE_FRAME, self.settings.max_body)
+        if len(body) > most:
+            raise errors.LocalError("a message has at most %d bytes" % most)
+        if len(body) <= ONE_FRAME:
+            self._outbox.queue(Queued(kind, body))
+        else:
+            self._outbox.queue(Long(kind, bytes(body), self._random(SALT)))
         self._act(now)
 
     def _post_message(self, kind, body, now):
@@ -53,6 +62,14 @@ class Talk:
     def _act_talk(self, now):
         texts = self._outbox.texts
         while texts and not self._leave_posted and self._may_talk(now):
+            long = texts[0]
+            if isinstance(long, Long):
+                if not long.may_post(self.session.waiting):
+                    break
+                counter = self.session.counter
+                self._post_message(wire.PART, long.next_part(), now)
+                long.posted(counter)
+                continue
             kind, body = texts.pop(0).encode()
             self._post_message(kind, body, now)
         if self._ack_at is not None and not self._leave_posted:
@@ -73,7 +90,7 @@ class Talk:
             self._note_lost(session, now)
             self._note_ack(message, session.judge_ack(message))
             kind = message.kind
-            if is_text(kind):
+            if is_text(kind) or kind == wire.PART:
                 self._receive_text(message, now)
             elif kind == wire.ACK:
                 self._receive_ack(bytes(message.body), now)
@@ -116,7 +133,9 @@ class Talk:
         for frame, message in lost:
             self._outbox.echoed(frame)  # it would be refused as late
             if is_text(message.kind):
-                again.append(text_again(message, session.sid))
+                again.append((message.counter, text_again(message, session.sid)))
+            elif message.kind == wire.PART:
+                self._part_failed(message)
             elif message.kind == wire.PROPOSE:
                 self._proposed = False
             elif message.kind == wire.LEAVE:
@@ -131,7 +150,7 @@ class Talk:
                 self._post_message(message.kind, bytes(message.body), now)
             message.wipe()
         if self._span_open:
-            self._outbox.texts[:0] = again
+            self._outbox.texts[:0] = [text for _, text in again]
         else:
             self._void.extend(again)
 
@@ -154,29 +173,93 @@ class Talk:
         if size + len(text.body) > _MOST_WITHHELD:
             self._shown.gap(text.index, text.counter, text.counter)
             if text.index == self.session.me:
-                self._void.append(text_again(text, self.session.sid))
+                if text.kind == wire.PART:
+                    self._part_failed(text)
+                else:
+                    self._void.append((text.counter, text_again(text, self.session.sid)))
             raise errors.OutOfPlace()
         self._withheld.append(text)
 
     def _show_text(self, message, now):
-        session = self.session
+        if message.kind == wire.PART:
+            self._take_part(message, now)
+            return
         kind, mark, body = decode_text(message.kind, message.body)
-        own = message.index == session.me
+        content = _content(kind, body)
+        self._note_text(message.place, now)
+        if message.index != self.session.me:
+            self._parts.interrupt(self._member(message.index).key)
+            self._tell_undelivered()
+        if not mark or not self._was_shown(mark, message.index):
+            self._show(kind, content, message)
+
+    def _take_part(self, message, now):
+        """A part of a long text; the last one is its place, and is acknowledged like a text
+        whatever the body is worth to me: everyone must see the same debt (6)."""
+        part = Part(message.body)
+        if part.is_last:
+            self._note_text(message.place, now)
+        if message.index == self.session.me:
+            self._own_part(part, message)
+            return
+        who = self._member(message.index)
+        whole = self._parts.take(who.nick, who.key, part)
+        if whole:
+            self._show_long(whole, message)
+        self._tell_undelivered()
+
+    def _show_long(self, long, message):
+        kind = long.kind
+        length = long.length
+        try:
+            self._show(kind, _content(kind, long.take_body()), message)
+        except (errors.FrameError, MemoryError):
+            who = self._member(message.index)
+            self._events.append(events.Undelivered(who.nick, who.key, length))
+            long.wipe()
+
+    def _own_part(self, part, message):
+        long = self._long_on_its_way(message)
+        if long and long.heard(part):
+            self._outbox.texts.remove(long)
+            self._show_long(long, message)
+
+    def _part_failed(self, message):
+        """A part of mine will not count: all of the body on its way goes again."""
+        long = self._long_on_its_way(message)
+        if long:
+            long.restart()
+
+    def _long_on_its_way(self, message):
+        """The Long of mine that this PART of mine is of; None if it went out before that began
+        anew."""
+        for text in self._outbox.texts:
+            if isinstance(text, Long) and text.first is not None:
+                return text if message.counter >= text.first else None
+        return None
+
+    def _note_text(self, place, now):
+        """All owe an acknowledgement of what came at this place."""
+        self._open_texts.append(place)
+        self._watch_text(place, now)
+        self._last_text = place
+        self._owe_ack(now)
+
+    def _show(self, kind, content, message):
         who = self._member(message.index)
         number = self._base + message.place
-        content = _content(kind, body)
-        self._open_texts.append(message.place)
-        self._watch_text(message.place, now)
-        self._last_text = message.place
-        self._owe_ack(now)
-        if mark and self._was_shown(mark, message.index):
-            return
+        own = message.index == self.session.me
         if kind == wire.TEXT:
             self._events.append(events.Text(who.nick, who.key, number, content, own))
         else:
             self._events.append(
                 events.Data(who.nick, who.key, number, content[0], content[1], own)
             )
+
+    def _tell_undelivered(self):
+        for nick, key, size in self._parts.lost:
+            self._events.append(events.Undelivered(nick, key, size))
+        self._parts.lost = []
 
     def _was_shown(self, mark, index):
         """Whether the text posted first at this place was shown; from now on it counts as such."""
@@ -245,7 +328,7 @@ class Talk:
         self._shown.reopen()
         withheld = self._withheld
         self._withheld = []
-        self._outbox.texts[:0] = self._void
+        self._outbox.texts[:0] = _in_order(self._void)
         self._void = []
         for text in withheld:
             try:
@@ -261,12 +344,15 @@ class Talk:
             self._events.append(events.Unconfirmed(first, self._base + self._open_texts[-1]))
         void = self._void
         for text in self._withheld:
-            if text.index == old.me:
-                void.append(text_again(text, old.sid))
+            if text.index == old.me and is_text(text.kind):
+                void.append((text.counter, text_again(text, old.sid)))
         for message in old.unechoed():
             if is_text(message.kind):
-                void.append(text_again(message, old.sid))
-        texts = void + self._outbox.texts
+                void.append((message.counter, text_again(message, old.sid)))
+        texts = _in_order(void) + self._outbox.texts
+        for text in texts:
+            if isinstance(text, Long):
+                text.restart()
         if joined:
             self._tell_unsent(texts)
             texts = []
@@ -281,6 +367,8 @@ class Talk:
     def _tell_unsent(self, texts):
         for text in texts:
             self._events.append(events.Unsent(_content(text.kind, text.body)))
+            if isinstance(text, Long):
+                text.wipe()
 
     def _open_session(self, session):
         self._shown = Shown(session.sid)
@@ -291,12 +379,21 @@ class Talk:
         self._void = []
         self._span_open = True
         self._named = []  # members already named as inconsistent in this session
+        self._parts.start_session([who.key for who in session.members])
+        self._tell_undelivered()
+
+
+def _in_order(texts):
+    """Texts of mine as I posted them, from [(counter, Queued)]."""
+    return [text for _, text in sorted(texts, key=lambda one: one[0])]
 
 
 def _content(kind, body):
-    """str of a TEXT, (content type, bytes) of a DATA; raises BadText."""
+    """str of a TEXT, (content type, bytes) of a DATA; raises BadText and the like."""
     if kind == wire.TEXT:
         return wire.decoded(body)
+    if kind != wire.DATA:
+        raise errors.OutOfPlace()
     reader = wire.Reader(body)
     content_type = reader.text(wire.MAX_NAME)
     return content_type, bytes(reader.rest())

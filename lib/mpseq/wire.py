@@ -32,6 +32,7 @@ PROPOSE = 9
 SUSPECT = 10
 KEYS = 11
 EXPEL = 12
+PART = 13
 AGAIN = 0x80  # added to TEXT or DATA: the body begins with the place it was posted first
 
 MAX_FRAME = 16384

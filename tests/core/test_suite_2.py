@@ -129,7 +129,7 @@ def test_a_whole_conversation():
     house.add("dan")
     house.bring("eva", "dan")
     house.assert_one_session("ana", "ben", "eva", "dan")
-    house.say("dan", "x" * 15000)
+    house.say("dan", "x" * 40000)
     house["ana"].rekey(house.now)
     house.settle()
     house.say("ben", "after the re-key")
@@ -138,7 +138,7 @@ def test_a_whole_conversation():
     house.wait(1000)
     house.assert_one_session("ana", "ben", "dan")
     house.say("dan", "and then")
-    said = [("ana", "hello"), ("dan", "x" * 15000), ("ben", "after the re-key")]
+    said = [("ana", "hello"), ("dan", "x" * 40000), ("ben", "after the re-key")]
     assert house.texts("ben") == said + [("dan", "and then")]
     assert house.texts("eva") == said
     for nick in house.order:

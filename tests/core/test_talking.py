@@ -70,10 +70,10 @@ def test_data_has_a_content_type():
 def test_what_is_too_long_is_refused_before_anything_happens():
     house = House("ana", "ben").together("ana", "ben")
     before = freeze(house["ana"])
-    raises(errors.LocalError, house["ana"].send, "x" * 15001, house.now)
-    raises(errors.LocalError, house["ana"].send_data, "t", bytes(15000), house.now)
+    raises(errors.LocalError, house["ana"].send, "x" * 65537, house.now)
+    raises(errors.LocalError, house["ana"].send_data, "t", bytes(65535), house.now)
     assert_unmoved(before, house["ana"])
-    house["ana"].send_data("t", bytes(14998), house.now)
+    house["ana"].send_data("t", bytes(65534), house.now)
     house.settle()
     assert len(house.of("ben", events.Data)) == 1
     assert max([len(frame) for frame in house.frames]) <= wire.MAX_FRAME

@@ -15,6 +15,7 @@ from mpseq import (
     invitation,
     membership,
     outbox,
+    parts,
     roster,
     session,
     talk,
@@ -182,6 +183,15 @@ def message(data):
 
 
 @refusing
+def part(data):
+    """PART."""
+    found = parts.Part(data)
+    front = found.digest + wire.varint(found.total) + wire.varint(found.offset)
+    same(front + bytes(found.chunk), data)
+    assert found.is_last == (found.offset + len(found.chunk) == found.total)
+
+
+@refusing
 def text_again(data):
     """A TEXT or DATA body, or one that was posted again; the first byte is the kind."""
     if not data or not outbox.is_text(data[0]):
@@ -319,6 +329,7 @@ TARGETS = {
     "invitee_body": invitee_body,
     "keys_body": keys_body,
     "message": message,
+    "part": part,
     "text_again": text_again,
     "invitation_form": invitation_form,
     "invitation_contents": invitation_contents,
@@ -374,6 +385,7 @@ def seeds(name):
         "invitee_body": [house.key("zoe") + bytes(8)],
         "keys_body": [keys.y + keys.t],
         "message": [plain, bytes(64) + b"\2\1" + bytes(16) + b"\4\3a/bc" + bytes(27)],
+        "part": [bytes(16) + wire.varint(16257) + wire.varint(16256) + b"x"],
         "text_again": [b"\1hello", b"\2\3a/bc", b"\x81" + bytes(8) + b"\x81\0hello"],
         "invitation_form": [one for one in frames if one[0] == 0x12],
         "invitation_contents": [

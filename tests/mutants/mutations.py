@@ -248,8 +248,79 @@ MUTATIONS = [
     ),
     Mutation(
         TRANSCRIPT, "a text posted again shows twice", "talk",
-        "        if mark and self._was_shown(mark, message.index):\n            return\n", "",
+        "        if not mark or not self._was_shown(mark, message.index):\n", "        if True:\n",
         ("test_span",),
+    ),
+    Mutation(
+        CONFIDENTIALITY, "suite 2: the tag is not compared", "primitives",
+        "        if not equal(_tag(ad, sealed[:size]), sealed[size:]):\n            raise errors.BadSeal()\n",
+        "",
+        ("test_suite_2",),
+    ),
+    Mutation(
+        CONFIDENTIALITY, "suite 2: the tag does not cover the associated data", "primitives",
+        "    return mac(TAG, _scratch_mac, ad, sealed)", "    return mac(TAG, _scratch_mac, sealed)",
+        ("test_suite_2",),
+    ),
+    Mutation(
+        CONFIDENTIALITY, "suite 2: one counter block for all", "aes_ctr",
+        "            block[digit] = (block[digit] + 1) & 255\n",
+        "            block[digit] = (block[digit] + 256) & 255\n",
+        ("test_suite_2",),
+    ),
+    Mutation(
+        FORWARD, "suite 2: derived keys stay", "primitives",
+        "    wipe(_scratch_aes)\n    wipe(_scratch_mac)\n", "    pass\n",
+        ("test_suite_2",),
+    ),
+    Mutation(
+        ROOM, "a runtime without AES joins all the same", "primitives",
+        "        if not aes_ctr.available():\n", "        if False:\n",
+        ("test_suite_2",),
+    ),
+    Mutation(
+        ROOM, "the session id does not cover the suite", "roster",
+        "        fixed = bytes((wire.VERSION, self.suite, self.policy))",
+        "        fixed = bytes((wire.VERSION, 1, self.policy))",
+        ("test_suite_2",),
+    ),
+    Mutation(
+        TRANSCRIPT, "a long text is not compared with its digest", "parts",
+        "        if not one.fits():\n            self._give_up(one)\n            return None\n", "",
+        ("test_parts_insiders",),
+    ),
+    Mutation(
+        TRANSCRIPT, "a long text posted again shows twice", "parts",
+        "        if mark in self._shown:\n            return None\n", "",
+        ("test_parts_insiders",),
+    ),
+    Mutation(
+        TRANSCRIPT, "half a long text in one session, half in the next", "talk",
+        "        for text in texts:\n            if isinstance(text, Long):\n                text.restart()\n",
+        "",
+        ("test_parts_span",),
+    ),
+    Mutation(
+        TRANSCRIPT, "a lost part is not posted again", "talk",
+        "            elif message.kind == wire.PART:\n                self._part_failed(message)\n", "",
+        ("test_parts",),
+    ),
+    Mutation(
+        STRANGERS, "unfinished long texts take any memory", "parts",
+        "            if other is not one and other.size and self.size > self._together:\n",
+        "            if False:\n",
+        ("test_parts_insiders",),
+    ),
+    Mutation(
+        STRANGERS, "a long text of any length is taken", "parts",
+        "            if part.total > self._most + _FRONT:\n", "            if False:\n",
+        ("test_parts_insiders",),
+    ),
+    Mutation(
+        STRANGERS, "parts of any size", "parts",
+        "        if len(self.chunk) != min(CHUNK, self.total - self.offset):\n",
+        "        if len(self.chunk) > self.total - self.offset:\n",
+        ("test_parts_insiders",),
     ),
     Mutation(
         TRANSCRIPT, "a text after the last SHARE counts at once", "talk",
