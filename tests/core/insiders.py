@@ -135,6 +135,13 @@ class Room(House):
         self.people[nick].rekey(self.now)
         self.settle()
 
+    def anyone_rekeys(self, *nicks):
+        """The first of these whose turn it may be."""
+        for nick in nicks:
+            if self.people[nick]._last_rekey != self.key(nick):
+                self.rekey(nick)
+                return
+
     def index(self, nick):
         """The index of this member in the present session."""
         for who in self.people[self.order[0]].members:
