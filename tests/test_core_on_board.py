@@ -16,9 +16,17 @@ from mpseq_tools.qemu import ROOMY, Board
 # transcript is compared on both boards, with their own heap, by test_conformance_everywhere. The
 # emulated boards have no AES: test_suite_2_on_boards sees them refuse it.
 ELSEWHERE = ("test_conformance", "test_full_room", "test_suite_2")
+# The long stories of bad people and bad carriers run on CPython and on unix MicroPython. Here a
+# few of each kind do (test_cheaters, test_testimony, test_bad_*): the emulator is slow.
+LONG = (
+    "test_audit", "test_carriers", "test_cut_rooms", "test_equivocating", "test_insider_",
+    "test_np1sec", "test_outsiders", "test_parts_", "test_ring_attacks", "test_rosters_again",
+    "test_same_identity", "test_section9_", "test_small_order",
+)
+HERE = [name for name in MODULES if name not in ELSEWHERE and not name.startswith(LONG)]
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name not in ELSEWHERE])
+@pytest.mark.parametrize("module", HERE)
 def test_on_the_board(module):
     with Board(ROOMY) as board:
         done = subprocess.run(
