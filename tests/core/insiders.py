@@ -380,11 +380,14 @@ class Insider:
 
     def propose(self, what=REKEY, removed=(), carried=(), seed=None):
         """A PROPOSE, with N and E from `seed`; returns why it was refused, or None."""
+        return self.message(wire.PROPOSE, self.proposal(what, removed, carried, seed))
+
+    def proposal(self, what=REKEY, removed=(), carried=(), seed=None):
         random = Seeded(seed) if seed else self.person._random
         nonce = random(16)
         check = self.person.room.psk_check(nonce)
-        body = Proposal(nonce, bytearray(random(32)), check, what, removed, carried).encode()
-        return self.message(wire.PROPOSE, bytes(body))
+        secret = bytearray(random(32))
+        return bytes(Proposal(nonce, secret, check, what, removed, carried).encode())
 
     def suspect(self, kind, who, debt):
         return self.message(wire.SUSPECT, bytes((kind, who)) + wire.varint(debt))

@@ -53,8 +53,9 @@ def test_an_aborted_rekey_counts_too():
     house.goes_on(*FOUR)
 
 
-def rekeying(house, *cheats, most=40):
-    """Each of these proposes a re-key as soon as it may, in turn; returns the list of theirs."""
+def rekeying(house, *cheats, most=40, fair=False):
+    """Each of these proposes a re-key as soon as it may, in turn; returns the list of theirs.
+    `fair`: when it is their turn to speak, not before everyone else."""
     done = []
 
     def act():
@@ -62,7 +63,10 @@ def rekeying(house, *cheats, most=40):
             house.after(wire.CONFIRM, len(house["ana"].members), act)
         cheat = cheats[len(done) % len(cheats)]
         done.append(cheat.nick)
-        cheat.propose(REKEY)
+        if fair:
+            cheat.person._post_message(wire.PROPOSE, cheat.proposal(), house.now)
+        else:
+            cheat.propose(REKEY)
 
     house.after(wire.CONFIRM, len(house["ana"].members), act)
     return done
@@ -78,6 +82,21 @@ def test_one_who_rekeys_whenever_it_may_does_not_keep_guests_out():
     house.wait(30000)
     assert len(done) > 1
     house.goes_on("ana", "ben", "dan", "uma", newcomers=("uma",), also=("eva",))
+
+
+def test_two_who_rekey_in_turn_do_not_keep_guests_out():
+    """Whose PROPOSE comes first, wins; and an inviter's comes right behind its INVITE."""
+    house = Room("ana", "ben", "eva", "dan", "uma").together(*FOUR)
+    eva, dan = Insider(house, "eva"), Insider(house, "dan")
+    done = rekeying(house, eva, dan, fair=True)
+    come = []
+    house.after(wire.JOIN, 1, lambda: come.append(len(done)))
+    house.after(wire.ROSTER, 1, lambda: come.append(len(done)))
+    house.invite("ana", "uma")
+    house.rekey("dan")
+    house.wait(30000)
+    assert len(come) == 2 and 1 <= come[1] - come[0] < 5, (come, len(done))
+    assert "uma" in house.here("ana") and "uma" in house.here("ben")
 
 
 def test_two_who_rekey_in_turn_do_not_keep_the_others_from_talking():
