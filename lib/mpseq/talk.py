@@ -26,6 +26,7 @@ class Talk:
         self._last_text = 0  # place after the last one
         self._ack_at = None  # when I owe an ACK
         self._withheld = []  # texts after the span
+        self._closing = None  # the ACK in my CONFIRM
         self._void = []  # (counter, Queued) of mine that the carrier lost, or nobody kept
         self._span_open = True
         self._parts = Parts(self.settings.max_body, self.settings.max_unfinished)
@@ -295,7 +296,16 @@ class Talk:
         if self.session.sent_ack >= self._last_text:
             return b""
         self._ack_at = None
-        return self.session.seal(wire.ACK, b"")
+        self._closing = self.session.seal(wire.ACK, b"")
+        return self._closing
+
+    def _post_closing(self, now):
+        """The CONFIRM that carried it is dead and nobody has read it: it comes as the MESSAGE that
+        it is, and leaves no gap."""
+        closing = self._closing
+        self._closing = None
+        if closing:
+            self._outbox.post(closing, now)
 
     def _receive_closing(self, frame, key, now):
         index = find(self.session.members, key)
@@ -376,6 +386,7 @@ class Talk:
         self._last_text = 0
         self._ack_at = None
         self._withheld = []
+        self._closing = None
         self._void = []
         self._span_open = True
         self._named = []  # members already named as inconsistent in this session

@@ -246,7 +246,7 @@ class Watch:
             who = self._on_the_wire(target)
             if (who, kind, debt) in self._suspected:
                 continue
-            if target in self._absent:
+            if target in self._absent and kind != ACK:  # that may be owed for up to 60 s
                 patience = min(patience, self.settings.suspect_absent_after)
             at = max(since, self._unheard_until) + patience
             if now < at:
