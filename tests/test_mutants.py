@@ -1,10 +1,11 @@
 """The list of `make mutants` fits the code as it is. The run itself takes too long to be here."""
 
+import pathlib
 import sys
 
 import pytest
-from conftest import ROOT
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "mutants"))
 import mutations  # noqa: E402
 import run  # noqa: E402
