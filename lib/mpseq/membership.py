@@ -19,6 +19,7 @@ UNANIMOUS = 2  # any, if all others approve; all others together
 MAX_INVITED = 64
 _MOST_FAILED = 3  # guests of one inviter that failed: then it may admit no more in this session
 _STRIKES = 2
+_RETURNS = 8
 
 
 class Membership:
@@ -46,6 +47,8 @@ class Membership:
         self._votes = []  # (author, target) of EXPEL
         self._failures = [0] * n  # guests of each inviter that failed
         self._strikes = [0] * n
+        self._last_due = []
+        self._returns = [0] * n  # how often each was due, and was heard after all
         self._keys_due = []  # who has not posted fresh KEYS since the last ABORT
         self._log = []  # [who, first and last number of session frames it was due] since PROPOSE
 
@@ -101,6 +104,7 @@ class Membership:
             if not isinstance(target, int) and target not in self.dropped:
                 if suspicions.all_suspect(self.group, target):
                     self.dropped.append(target)
+        self._count_returns()
         for who in self.due() + self.dropped:
             for entry in self._log:
                 if entry[0] == who:
@@ -109,6 +113,19 @@ class Membership:
             else:
                 self._log.append([who, count, count])
         return expelled
+
+    def _count_returns(self):
+        """Two in league could have one of them due and back without end, and nothing would go on
+        meanwhile: after the eighth time it stays due."""
+        due = self.due()
+        for index in self._last_due:
+            if index not in due:
+                self._returns[index] += 1
+        for index in due:
+            if self._returns[index] >= _RETURNS:
+                self.part(index)
+        self._gather()
+        self._last_due = self.due()
 
     def _gather(self):
         alive = self.alive()
