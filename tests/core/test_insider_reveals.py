@@ -110,6 +110,17 @@ def test_a_guest_that_reveals_nothing_holds_nobody_up():
     house.goes_on(*FOUR, newcomers=("eva",))  # it asked again, and did nothing wrong
 
 
+def test_a_guest_that_is_no_witness_holds_nobody_up():
+    house = Room(*FOUR).together("ana", "ben", "dan")
+    eva = Insider(house, "eva").spoil(wire.CONFIRM, wrong_check).hush(wire.WITNESS)
+    house.bring("ana", "eva")
+    house.wait(30000)
+    for nick in HONEST:
+        assert house.names(nick, events.GuestDropped) == ["eva"]
+    assert eva.hidden and reveals(house) == []
+    house.goes_on(*HONEST, maybe=("eva",))
+
+
 def test_an_inviter_whose_guest_fails_three_times_admits_no_more():
     house = Room(*FOUR).together("ana", "ben", "dan")
     eva = Insider(house, "eva").spoil(wire.SHARE, wrong_z, most=9).hush(wire.REVEAL)

@@ -23,6 +23,10 @@ def room(*nicks, seed="house"):
     return Room(*nicks, seed=seed).together(*nicks)
 
 
+def why_it_failed(house, nick):
+    return [one.reason for one in house.of(nick, events.ExchangeFailed)]
+
+
 def auth_to(nick):
     """A wrong `auth` to this one only, whatever its index in the exchange."""
 
@@ -44,6 +48,8 @@ def test_a_wrong_z_in_every_place_of_the_ring():
         honest = [nick for nick in FOUR if nick != culprit]
         house.rekey(honest[0])
         assert eva.changed == 1
+        for nick in honest:  # seen before anyone confirms a key that is not everyone's
+            assert why_it_failed(house, nick) == ["contributions that do not add up"]
         house.goes_on(*honest, convicted=(culprit,))
         for nick in honest:
             assert [one.key for one in house.of(nick, events.Convicted)] == [house.key(culprit)]
@@ -62,6 +68,8 @@ def test_two_wrong_z_that_cancel():
     cheats = [Insider(house, nick).spoil(wire.SHARE, wrong_z) for nick in ("eva", "dan")]
     house.rekey("ana")
     assert [one.changed for one in cheats] == [1, 1]
+    for nick in ("ana", "ben", "uma"):
+        assert why_it_failed(house, nick) == ["a confirmation of another key"]
     house.goes_on("ana", "ben", "uma", convicted=("dan", "eva"))
 
 

@@ -338,3 +338,19 @@ def test_a_convict_that_leaves_first_is_gone_all_the_same():
     for nick in HONEST:
         assert "eva" not in house.here(nick)
     house.goes_on(*HONEST, convicted=("eva",) if house.of("ana", events.Convicted) else ())
+
+
+def test_a_text_before_the_last_share_of_an_exchange_that_fails():
+    house, eva = room()
+    frame = posted(house, "ben", "before")
+
+    def act():
+        house.deliver("ben", frame)
+        assert house.texts("ana") == [("ben", "before")]
+
+    house.before(wire.SHARE, 4, act)
+    house.after(wire.SHARE, 4, lambda: cry(eva))
+    house.rekey("ana")
+    house.wait(MINUTE)
+    shown(house, ("ben", "before"))
+    house.goes_on(*FOUR)
