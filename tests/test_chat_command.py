@@ -127,6 +127,61 @@ def test_three_people_meet_by_typing_and_one_leaves(sit_down):
     assert ben.end() == 0
 
 
+def test_who_comes_and_who_goes_is_decided_by_typing(sit_down):
+    ana, ben, eve = sit_down("ana"), sit_down("ben"), sit_down("eve")
+    ana.type("/create Kitchen policy=everybody")
+    ana.wait_for(r"not done: policy=everybody: there are any, creator, unanimous")
+    ana.type("/create Kitchen policy=unanimous")
+    ana.type(f"/invite ben {ben.key}")
+    ben.wait_for(r"invitation 1")
+    ben.type("/accept")
+    ben.wait_for(r"session code")
+    ana.type(f"/invite eve {eve.key}")
+    eve.wait_for(r"invitation 1")
+    eve.type("/accept")
+    ben.wait_for(r"ana invites eve \[\S+\]: agree with /approve eve")
+    ana.wait_for(r"eve \[\S+\] accepted")
+    assert not [line for line in eve.lines if "session code" in line]
+    ben.type("/approve eve")
+    eve.wait_for(r"session code")
+    ana.type("/expel nobody")
+    ana.wait_for(r"not done: there is no nobody here")
+    ana.type("/expel eve")
+    ben.wait_for(r"ana wants to expel eve: /expel eve agrees")
+    ben.type("/expel eve")
+    eve.wait_for(r"the others removed you from the conversation")
+    ana.wait_for(r"eve is expelled")
+    ana.wait_for(r"\* left: eve")
+    ana.type(f"/invite gus {eve.key}")
+    ana.wait_for(r"invited gus")
+    ana.type("/cancel gus")
+    ana.wait_for(r"gus \[\S+\] is not invited")
+
+
+def test_another_device_takes_the_place_of_one(sit_down, start, relay):
+    ana, ben = sit_down("ana"), sit_down("ben")
+    ana.type("/create Kitchen")
+    ana.type(f"/invite ben {ben.key}")
+    ben.wait_for(r"invitation 1")
+    ben.type("/accept")
+    ana.wait_for(r"session code")
+    new = start(
+        "chat", "--nick", "ben", "--label", "ben-2", "--room", "kitchen", "--relay", relay,
+        user="ben",
+    )
+    new.wait_for(r"connected as ben-2")
+    ana.type(f"/invite ben {ben.key}")
+    ana.wait_for(r"not done: ben is here already")
+    ana.type(f"/replace ben {ben.key}")
+    ben.wait_for(r"WARNING: ana invites another device with your key")
+    new.wait_for(r"invitation 1")
+    new.type("/accept")
+    new.wait_for(r"session code")
+    new.type("the new one speaks")
+    ana.wait_for(r"<ben> the new one speaks")
+    ben.wait_for(r"another device with your key has taken your place", 40)
+
+
 def test_a_room_of_suite_2_is_founded_by_an_option_and_joined_without(sit_down, start, relay):
     ana, ben = sit_down("ana", "--suite", "2"), sit_down("ben")
     ana.type("/create kitchen")
@@ -251,12 +306,24 @@ def test_what_may_be_an_attack_is_a_warning():
         (events.Unsent("secret"), "not sent, because somebody new is here now: secret"),
         (events.NotInvited("eva", key), "eva"),
         (events.Undelivered("ben", key, 65537), "ben sent 65537 bytes that cannot be shown"),
+        (events.Convicted("ben", key, "two different signed parts"), "ben ["),
+        (events.Convicted("ben", key, "two different signed parts"), "proven to have cheated"),
+        (events.GuestDropped("gus", key), "did not manage to come in"),
+        (events.CarrierInconsistent(), "shown different things"),
+        (events.Expelled("ben", key), "ben is expelled"),
+        (events.Replaced(), "taken your place"),
         (events.Left(True), "removed you"),
     ]:
         said = shown(event, Inside("ana", "ben"))
         assert "!!! WARNING: " in said and words in said
     assert "not sent, you were out before: secret" in shown(events.Unsent("secret"), Inside())
     assert "WARNING" not in shown(events.Left(False))
+    for event, words in [
+        (events.ExchangeFailed("a contribution", "ben", key), "ben says: a contribution"),
+        (events.Suspected("ben", key, "ana", key, "fresh keys"), "ana waits for ben: fresh keys"),
+        (events.ExpelVote("ben", key, "ana", key), "ana wants to expel ben"),
+    ]:
+        assert words in shown(event) and "WARNING" not in shown(event)
 
 
 def test_a_text_cannot_pass_for_a_line_of_ours_or_command_the_terminal():

@@ -280,8 +280,8 @@ class LineChat:
 
     def _on_notinvited(self, event):
         self.console.warn(
-            f"{event.nick} [{fingerprint(event.key)}] was not invited: the room was full of"
-            " invitations, or they had come in meanwhile. Invite them again if need be."
+            f"{event.nick} [{fingerprint(event.key)}] is not invited: the invitation was"
+            " cancelled, the room was full of invitations, or they came in meanwhile."
         )
 
     def _on_inviteseen(self, event):
@@ -322,6 +322,9 @@ class LineChat:
         self.console.say(f"* {event.by_nick} waits for {event.nick}: {event.what}")
 
     def _on_expelvote(self, event):
+        if self.chat and event.by_key == self.chat.identity.public:
+            self.console.say(f"* you want to expel {event.nick}; all others must agree")
+            return
         self.console.say(
             f"* {event.by_nick} wants to expel {event.nick}: /expel {event.nick} agrees"
         )

@@ -189,10 +189,16 @@ class Conversation(Talk, Watch, Rounds):
     def cancel(self, key, now):
         """Takes my invitation of this key back; with my own key: refuses the device that would
         take the place of this one."""
-        own = key == self.identity.public
-        for invitation_id in self._invitation_ids(key, None if own else self.session.me):
-            if own:
+        self._need_session()
+        if key == self.identity.public:
+            ids = self._invitation_ids(key)
+            for invitation_id in ids:
                 self._word(self._refused, key + invitation_id)
+        else:
+            ids = [one.id for one in self._invites if one.key == key]
+            if not ids:
+                raise errors.LocalError("you have not invited anybody under this key")
+        for invitation_id in ids:
             self._post_message(wire.CANCEL, key + invitation_id, now)
 
     def expel(self, key, now):
@@ -325,12 +331,9 @@ class Conversation(Talk, Watch, Rounds):
         inviter = invitation.inviter
         return inviter in self._parted and find(self.session.members, inviter) < 0
 
-    def _invitation_ids(self, key, inviter=None):
+    def _invitation_ids(self, key):
         self._need_session()
-        found = [
-            one[2] for one in self._membership.invited
-            if one[0] == key and inviter in (None, one[3])
-        ]
+        found = [one[2] for one in self._membership.invited if one[0] == key]
         if not found:
             raise errors.LocalError("nobody is invited under this key")
         return found
