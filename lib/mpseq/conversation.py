@@ -246,15 +246,18 @@ class Conversation(Talk, Watch, Rounds):
         Refused says why."""
         frame = bytes(frame)
         session = self.session
+        count = session.count if session else 0
+        moved = True
         try:
             self._outbox.echoed(frame)
             self._receive(frame, now)
             if session and self.session is session and wire.frame_type(frame) == wire.MESSAGE:
                 self._heard(label, frame[5])
         except errors.FrameError as error:
+            moved = isinstance(error, errors.Proof) or (session and session.count != count)
             self._count(error)
             self._events.append(events.Refused(label, error.name))
-        if self.session:
+        if self.session and moved:
             self._settle(now)
         self._act(now)
 

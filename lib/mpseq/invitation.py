@@ -46,6 +46,7 @@ class OpenInvite:
         self.guest = None
         self.since = None  # when its JOIN came
         self.admitted = False  # an ADMIT of this session names it
+        self._most = _MOST_JOINS
         self._seen = []  # 8 bytes of each y taken: none is taken twice
 
     def wipe(self):
@@ -59,6 +60,8 @@ class OpenInvite:
         self.admitted = False
         if self.guest and self.guest.y == y:
             self.forget_guest()
+            if self._most < 4 * _MOST_JOINS:
+                self._most += 1  # it has to ask again for no fault of its own, perhaps
 
     def forget_guest(self):
         """Its JOIN leads nowhere any more: it has to post another."""
@@ -77,7 +80,7 @@ class OpenInvite:
         y = reader.take(KEY)
         if y[:8] in self._seen:
             raise errors.Duplicate()
-        if len(self._seen) >= _MOST_JOINS:
+        if len(self._seen) >= self._most:
             raise errors.TooManyInvitations()
         self._seen.append(y[:8])  # good or not: the invitee pays for what it makes us compute
         check_x25519_key(y)

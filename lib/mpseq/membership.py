@@ -47,6 +47,8 @@ class Membership:
         self._votes = []  # (author, target) of EXPEL
         self._failures = [0] * n  # guests of each inviter that failed
         self._strikes = [0] * n
+        self._old_failures = [0] * n  # the same of the session before
+        self._old_strikes = [0] * n
         self._last_due = []
         self._returns = [0] * n  # how often each was due, and was heard after all
         self._keys_due = []  # who has not posted fresh KEYS since the last ABORT
@@ -77,7 +79,8 @@ class Membership:
     def part(self, index):
         """The same for one that is due, whatever comes since."""
         if index not in self.gone:
-            self.silent.append(index)
+            if not self.struck(index):
+                self.silent.append(index)
             self.gone.append(index)
 
     def vote(self, author, target):
@@ -173,7 +176,21 @@ class Membership:
         self._strikes[index] += 1
 
     def struck(self, index):
-        return self._strikes[index] >= _STRIKES
+        return self._strikes[index] + self._old_strikes[index] >= _STRIKES
+
+    def someone_is_struck(self):
+        for index in self.group:
+            if self.struck(index):
+                return True
+        return False
+
+    def carry_over(self, before):
+        """At a switch that brings in nobody new everyone has the same memory of the session
+        `before`: one strike and two failures of it count in this one."""
+        for who in self.members:
+            index = find(before.members, who.key)
+            self._old_strikes[who.index] = min(1, before._strikes[index])
+            self._old_failures[who.index] = min(_MOST_FAILED - 1, before._failures[index])
 
     # --- fresh KEYS after an ABORT (5.5)
 
@@ -199,7 +216,7 @@ class Membership:
     # --- who comes (5.1-5.3)
 
     def may_invite(self, author):
-        if self._failures[author] >= _MOST_FAILED:
+        if self._failures[author] + self._old_failures[author] >= _MOST_FAILED:
             return False
         return self._policy != CREATOR or author == self._creator or (
             self._creator not in self.group
@@ -422,6 +439,8 @@ class Membership:
                 raise errors.OutOfPlace()
         elif self.guests or self.rekey_is_wrong(author, last_rekey):
             raise errors.OutOfPlace()
+        elif self.someone_is_struck():
+            raise errors.OutOfPlace()  # first it has to go (7)
         people = self._together(joiners, due, proposal.pair)
         return people, [who for who in people if isinstance(who, Guest)]
 

@@ -136,9 +136,8 @@ class Rounds(Failures, Inviting, Joiner):
 
     def _act_rekey(self, now):
         settings = self.settings
-        for index in self._membership.remaining():
-            if self._membership.struck(index):
-                return  # first it has to go: a switch would forgive it (7)
+        if self._membership.someone_is_struck():
+            return
         if self._rekey_asked:
             self._rekey_at = now
         elif self._rekey_at is None:
@@ -273,6 +272,7 @@ class Rounds(Failures, Inviting, Joiner):
         membership.start_log(session.count)
         me = find(people, self.identity.public)
         if me < 0:
+            wipe(proposal.secret)
             self._out(self._leaving is None)
             return
         replaced = isinstance(people[me], Guest)
@@ -435,7 +435,10 @@ class Rounds(Failures, Inviting, Joiner):
         self._number += 1
         self._failed = 0
         self.session = session
+        before = self._membership
         self._membership = Membership(members, session.next_keys, session.me, self.room)
+        if old and not joined:
+            self._membership.carry_over(before)
         self._start_watch(exchange.my_confirm)
         self._doomed_at = None
         self._outbox.forget_all_but(wire.INVITATION)

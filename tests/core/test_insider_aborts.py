@@ -102,6 +102,8 @@ def test_cries_that_do_not_fit_are_no_proof():
         assert failed(house, *HONEST) == ["eva"] * count, (when, nth, reason)
         house.assert_one_session(*FOUR)
         assert house["ana"].session.sid != before
+        house.anyone_rekeys(*HONEST)  # an exchange without a cry: forgiven
+        house.wait(30000)
     assert [frame for frame in house.frames if frame[0] & 15 in (wire.REVEAL, wire.WITNESS)] == []
     house.goes_on(*FOUR)
 
@@ -118,6 +120,8 @@ def test_a_removal_that_nothing_justifies():
             house.wait(30000)
             assert failed(house, *HONEST) == ["eva"] * count, (target, k)
             house.assert_one_session(*FOUR)
+            house.anyone_rekeys(*HONEST)
+            house.wait(30000)
     house.goes_on(*FOUR)
 
 
@@ -142,18 +146,19 @@ def test_who_cries_twice_is_parted_from():
 
 
 def test_crying_in_every_exchange_stops_nobody_for_long():
-    """One insider can spoil the first try of every exchange; the second stands."""
+    """One insider can spoil the first try of every second exchange; who does it in two that follow
+    each other has to go, also when it re-keyed in between."""
     house, eva = room()
     sids = [house["ana"].session.sid]
-    for nick in ("ana", "ben", "dan"):
+    for nick in ("ana", "ben"):
+        house.assert_one_session(*FOUR)
         house.after(wire.SHARE, 1, lambda: eva.abort(RING, 0))
         house.rekey(nick)
         house.wait(30000)
         sids.append(house["ana"].session.sid)
-        house.assert_one_session(*FOUR)
-    assert len(set(sids)) == 4
-    assert failed(house, *HONEST) == ["eva"] * 3
-    house.goes_on(*FOUR)
+    assert len(set(sids)) == 3
+    assert failed(house, *HONEST) == ["eva"] * 2
+    house.goes_on(*HONEST)
 
 
 # --- what does not even count
