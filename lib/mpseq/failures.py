@@ -158,9 +158,13 @@ class Failures:
         if now < self._keys_at and self._guests_owe():
             self._wake_at(self._keys_at)
             return
-        self._keys_at = None
         if not self._leave_posted and not self._membership.is_void(self.session.me):
+            until = self._admit_again(now)
+            if until is not None:
+                self._wake_at(until)
+                return
             self._post_keys_again(now)
+        self._keys_at = None
 
     def _post_keys_again(self, now):
         keys = self.session.keys

@@ -45,6 +45,7 @@ class OpenInvite:
         self.k = k
         self.guest = None
         self.since = None  # when its JOIN came
+        self.asks_again = False  # its JOIN is spent, another one should come
         self.admitted = False  # an ADMIT of this session names it
         self._most = _MOST_JOINS
         self._seen = []  # 8 bytes of each y taken: none is taken twice
@@ -60,6 +61,7 @@ class OpenInvite:
         self.admitted = False
         if self.guest and self.guest.y == y:
             self.forget_guest()
+            self.asks_again = True
             if self._most < 4 * _MOST_JOINS:
                 self._most += 1  # it has to ask again for no fault of its own, perhaps
 
@@ -99,6 +101,7 @@ class OpenInvite:
         if guest.key != self.key:
             raise errors.Stranger()
         self.guest = guest
+        self.asks_again = False
         return guest
 
 

@@ -9,6 +9,7 @@ from .membership import UNANIMOUS
 from .primitives import wipe
 from .roster import Guest, by_key, find
 
+_ASK_AGAIN = 5000  # ms that KEYS wait for guests to post another JOIN
 _MOST_WORDS = 64  # approvals and the like that are remembered to be said again
 
 
@@ -55,19 +56,36 @@ class Inviting:
         ready = self._admissible(ready)[: max(0, room_left)]
         if not ready:
             return False
-        guests = [one.guest for one in ready]
         if membership.guests or [one for one in membership.invited if one[3] != me]:
-            try:
-                membership.with_guests(me, guests)
-            except errors.OutOfPlace:
-                return False
-            for one in ready:
-                one.admitted = True
-            body = encode_admit(guests)
-            self._post_message(wire.ADMIT, body, now)
-            wipe(body)
-            return True
-        return self._propose(ADMIT, now, guests)
+            return self._post_admit(ready, now)
+        return self._propose(ADMIT, now, [one.guest for one in ready])
+
+    def _post_admit(self, ready, now):
+        """ADMIT of these, if it is right here; returns whether it was."""
+        guests = [one.guest for one in ready]
+        try:
+            self._membership.with_guests(self.session.me, guests)
+        except errors.OutOfPlace:
+            return False
+        for one in ready:
+            one.admitted = True
+        body = encode_admit(guests)
+        self._post_message(wire.ADMIT, body, now)
+        wipe(body)
+        return True
+
+    def _admit_again(self, now):
+        """After an exchange that failed my guests ask again at once, and are admitted before my
+        KEYS, without which nobody can propose: else two insiders could re-key in between and
+        spoil the next one, for ever. Returns until when to wait for them, or None."""
+        until = self._aborted_at + _ASK_AGAIN
+        if now < until and [one for one in self._invites if one.asks_again]:
+            return until
+        ready = [one for one in self._invites if one.guest and not one.admitted]
+        ready = self._admissible(ready)
+        if ready and len(self.session.members) > 1:
+            self._post_admit(ready, now)
+        return None
 
     def _admissible(self, ready, ahead=False):
         """Those whose INVITE stands (or, `ahead`, is on its way), each with a free nick: its own

@@ -288,12 +288,13 @@ class Membership:
         inviter = find(self.members, guest.inviter)
         if inviter >= 0 and guest.key not in self._excused:
             self._failures[inviter] += 1
-        self._forget_guest(guest.key, guest.inviter)
+        self._forget_guest(guest.key, guest.inviter, guest.y)
         return True
 
-    def _forget_guest(self, key, inviter):
+    def _forget_guest(self, key, inviter, y=None):
+        """`y`: only if that is its key; it may be admitted again by another."""
         for guest in self.guests:
-            if guest.key == key and guest.inviter == inviter:
+            if guest.key == key and guest.inviter == inviter and y in (None, guest.y):
                 wipe(guest.ticket)
                 self.guests.remove(guest)
                 return
