@@ -2,10 +2,10 @@
 and back without end, texts that come after the span, closing acknowledgements of an exchange that
 failed (PROTOCOL.md 4-7). Those about guests and invitations are in test_review_guests."""
 
-from cheats import resealed
+from cheats import resealed, wrong_slots, wrong_z
 from insiders import MINUTE, Insider, Room
 
-from mpseq import events, wire
+from mpseq import errors, events, wire
 from mpseq.exchange import NOT_MINE, REMOVED
 from mpseq.suspicion import ACK
 
@@ -105,6 +105,31 @@ def test_who_comes_back_without_end_holds_nothing_up():
         back(eva)
     assert house.here("ana") == house.here("ben") == ["ana", "ben", "eva"]
     house.goes_on("ana", "ben", also=("eva",))
+
+
+# --- strikes
+
+
+def test_a_second_strike_is_not_forgotten_by_a_rekey_in_the_same_burst():
+    """R13: eva ends one exchange without reason, spoils the next try, lies about what she saw of
+    it, and proposes at once, before anybody can have said that she has two strikes."""
+    house = Room("ana", "ben", "eva", "dan").together("ana", "ben", "eva", "dan")
+    eva = Insider(house, "eva")
+    house.nobody_proposes("eva")
+    held = []
+    eva.spoil(wire.SHARE, wrong_z, most=2)
+    eva.instead(wire.REVEAL, lambda kept, frame: held.append((kept, frame)) or ())
+    house.after(wire.SHARE, 1, lambda: eva.abort(NOT_MINE, eva.kept().me))
+    house.rekey("ana")
+    for _ in range(30):
+        if held:
+            break
+        house.wait(500)
+    kept, frame = held[0]
+    eva.post(resealed(kept, frame, wrong_slots))
+    assert eva.propose() == errors.OutOfPlace.name
+    house.anybody_proposes("eva")
+    house.goes_on("ana", "ben", "dan")
 
 
 # --- texts after the span

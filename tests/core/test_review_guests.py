@@ -7,7 +7,7 @@ from house import House, Seeded
 from insiders import MINUTE, Insider, Room
 
 from mpseq import errors, events, wire
-from mpseq.bodies import REKEY, encode_admit, encode_invite
+from mpseq.bodies import ADMIT, REKEY, encode_admit, encode_invite
 from mpseq.primitives import KeyPairs
 from mpseq.roster import Guest, roster_frame
 
@@ -180,14 +180,15 @@ def test_a_guest_that_fails_in_two_ways_at_once_counts_once():
 
 def test_a_trial_is_not_closed_before_a_guest_has_testified():
     """R5: eva's c is wrong, gus takes 3 s longer than everyone else to testify, and eva proposes
-    a re-key whenever it might be right."""
+    a re-key, or to admit gus anew, whenever it might be right."""
     house, eva = room()
     eva.spoil(wire.CONFIRM, wrong_check)
     late = held_back(house, "gus", wire.WITNESS)
     house.bring("ana", "gus")
     for _ in range(6):
         house.wait(500)
-        assert eva.propose(REKEY) == errors.OutOfPlace.name
+        for what in (REKEY, ADMIT):
+            assert eva.propose(what) == errors.OutOfPlace.name
     assert len(late) == 1
     house.deliver("gus", late[0])
     house.settle()

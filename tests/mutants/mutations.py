@@ -484,7 +484,7 @@ MUTATIONS = [
     ),
     Mutation(
         CHEATERS, "guests of one inviter may fail for ever", "membership",
-        "        if self._failures[author] >= _MOST_FAILED:\n            return False\n", "",
+        "        if self._failures[author] + self._old_failures[author] >= _MOST_FAILED:\n            return False\n", "",
         ("test_cheaters",),
     ),
     Mutation(
@@ -529,5 +529,126 @@ MUTATIONS = [
         "            return  # a stranger's ROSTER, for all I know (5.3)\n",
         "",
         ("test_bad_guests",),
+    ),
+    Mutation(
+        CHEATERS, "somebody else's having been due justifies a removal", "membership",
+        "            if known == who:\n                return first <= k", "            if True:\n                return first <= k",
+        ("test_review_failures",),
+    ),
+    Mutation(
+        CHEATERS, "one is due and back without end", "membership",
+        "            if self._returns[index] >= _RETURNS:", "            if False:",
+        ("test_review_failures",),
+    ),
+    Mutation(
+        CHEATERS, "a CANCEL drops another inviter's guest of the same key", "inviting",
+        "            if replaced or guest.inviter == self._member(inviter).key:", "            if True:",
+        ("test_review_guests",),
+    ),
+    Mutation(
+        CHEATERS, "a CANCEL drops nobody from a running exchange", "inviting",
+        "                self._membership.drop(key, excused=replaced)", "                pass",
+        ("test_review_guests",),
+    ),
+    Mutation(
+        CHEATERS, "who refuses its successor costs the inviter", "membership",
+        "        if inviter >= 0 and guest.key not in self._excused:", "        if inviter >= 0:",
+        ("test_review_guests",),
+    ),
+    Mutation(
+        CHEATERS, "a guest's first strike is free", "failures",
+        "        if isinstance(person, Guest):\n            self._guest_failed(person)\n        else:\n            self._membership.strike",
+        "        if not isinstance(person, Guest):\n            self._membership.strike",
+        ("test_insider_aborts",),
+    ),
+    Mutation(
+        CHEATERS, "a guest that fails in two ways counts twice", "membership",
+        "        if guest.key in self._counted:\n            return False\n", "",
+        ("test_review_guests",),
+    ),
+    Mutation(
+        CHEATERS, "KEYS do not wait for guests that have to testify", "failures",
+        "        self._keys_at = now + _GUESTS_REVEAL if self._guests_owe() else now", "        self._keys_at = now",
+        ("test_review_guests",),
+    ),
+    Mutation(
+        CHEATERS, "a false admission spends the JOIN that another inviter has", "invitation",
+        "        if self.guest and self.guest.y == y:", "        if self.guest:",
+        ("test_review_guests",),
+    ),
+    Mutation(
+        FORWARD, "a sid is served again when its exchange was crowded out", "attempt",
+        "            if sid[:16] in joining.served:",
+        "            if sid in [one.exchange.sid for one in self._candidates]:",
+        ("test_review_guests",),
+    ),
+    Mutation(
+        CHEATERS, "a false ROSTER of fewer people hides the true one", "exchange",
+        "        head = bytes(frame[:_HEAD])\n        sealed = memoryview(frame)[_HEAD:]\n        plain = unseal_once(self.suite, self.secret, tag, (self.sid, head[5:]), head, sealed)\n        if frame[5] >= len(self.people):\n            raise errors.BadIndex()\n        return frame[5], plain",
+        "        if frame[5] >= len(self.people):\n            raise errors.BadIndex()\n        head = bytes(frame[:_HEAD])\n        sealed = memoryview(frame)[_HEAD:]\n        plain = unseal_once(self.suite, self.secret, tag, (self.sid, head[5:]), head, sealed)\n        return frame[5], plain",
+        ("test_insider_rosters",),
+    ),
+    Mutation(
+        ROOM, "an old device goes before anybody can have cried", "rounds",
+        "_LAST_LOOK = 20000", "_LAST_LOOK = 0",
+        ("test_review_guests",),
+    ),
+    Mutation(
+        ROOM, "guests that are ready do not come behind their INVITE", "inviting",
+        "        self._admit_at_once(now)\n", "",
+        ("test_insider_words",),
+    ),
+    Mutation(
+        ROOM, "one member can take all 64 invitations", "membership",
+        "            if shares[author] == shares[most]:", "            if True:",
+        ("test_inviting",),
+    ),
+    Mutation(
+        TRANSCRIPT, "my text that nobody keeps is not said again", "talk",
+        "                    self._void.append((text.counter, text_again(text, self.session.sid)))\n            raise",
+        "                    pass\n            raise",
+        ("test_review_failures",),
+    ),
+    Mutation(
+        TRANSCRIPT, "a text that nobody keeps counts as shown after an ABORT", "talk",
+        "            self._shown.gap(text.index, text.counter, text.counter)\n", "",
+        ("test_review_failures",),
+    ),
+    Mutation(
+        STRANGERS, "a changed copy of an INVITATION is a second one", "conversation",
+        (
+            "        if check_invitation(frame)[:8] in self._opened or frame in",
+            "        self._opened.append(check_invitation(frame)[:8])",
+        ),
+        (
+            "        check_invitation(frame)\n        if frame in self._opened or frame in",
+            "        self._opened.append(frame)",
+        ),
+        ("test_review_guests",),
+    ),
+    Mutation(
+        STRANGERS, "a changed copy of an INVITATION that waited is a second one", "conversation",
+        "            raise errors.Duplicate()  # a copy of one that waited\n", "            pass\n",
+        ("test_review_guests",),
+    ),
+    Mutation(
+        TRANSCRIPT, "a closing ACK dies with its exchange", "talk",
+        "        if closing:\n            self._outbox.post(closing, now)\n", "",
+        ("test_review_failures",),
+    ),
+    Mutation(
+        TRANSCRIPT, "a closing ACK that the room has is said again", "failures",
+        "        if exchange.me >= 0 and exchange.opened[exchange.me] is None:", "        if True:",
+        ("test_review_failures",),
+    ),
+    Mutation(
+        CHEATERS, "a re-key forgets strikes", "rounds",
+        "            self._membership.carry_over(before)\n", "            pass\n",
+        ("test_insider_aborts",),
+    ),
+    Mutation(
+        CHEATERS, "who is struck may re-key", "membership",
+        "        elif self.someone_is_struck():\n            raise errors.OutOfPlace()  # first it has to go (7)\n", "",
+        ("test_review_failures",),
     ),
 ]
