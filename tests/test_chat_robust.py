@@ -128,7 +128,7 @@ def accepted(chat):
 @story
 async def test_an_invitation_that_cannot_be_accepted_is_told_and_the_next_one_works():
     async with a_chat() as (chat, carrier), joining(chat):
-        carrier.hears(Inviter(policy=1).invitation_to(chat))
+        carrier.hears(Inviter(policy=9).invitation_to(chat))
         await until(lambda: "Unacceptable" in kinds(chat))
         ana = Conversation(Identity.generate(os.urandom), "ana", os.urandom)
         ana.create("kitchen", 0)
@@ -227,7 +227,7 @@ async def test_the_agent_survives_bad_invitations_and_bad_commands():
         await until(lambda: len([one for one in line.reports if "re" in one]) == 4)
         assert [("error" in one) for one in line.reports if "re" in one] == [True] * 3 + [False]
         first, second = Inviter(), Inviter()
-        for inviter in (Inviter(policy=1), first, second):
+        for inviter in (Inviter(policy=9), first, second):
             carrier.hears(inviter.invitation_to(chat))
         await until(lambda: line.events().count("Invited") == 3)
         assert "Error" in line.events() and accepted(chat) == [first.identity.public]

@@ -36,5 +36,13 @@ def session_code(key, opened):
         parts.append(t)
     digest = blake2b_framed(key, 32, b"code", *parts)
     number = int.from_bytes(digest[:8], "big") % 1000000
-    words = _WORDS.split(" ")
-    return Code("%06d" % number, tuple([words[byte] for byte in digest[8:11]]))
+    return Code("%06d" % number, tuple([_word(byte) for byte in digest[8:11]]))
+
+
+def _word(number):
+    """Without a list of all words, which a board may have no room for."""
+    at = 0
+    for _ in range(number):
+        at = _WORDS.find(" ", at) + 1
+    end = _WORDS.find(" ", at)
+    return _WORDS[at:] if end < 0 else _WORDS[at:end]

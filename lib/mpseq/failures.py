@@ -126,8 +126,7 @@ class Failures:
             exchange.abandon()
         elif exchange.me >= 0:
             self._testify(now)
-        if exchange.me >= 0 and exchange.opened[exchange.me] is None:
-            self._post_closing(now)
+        self._post_closing(now)
         self._post_keys(now, exchange.keys)
         self._reopen_span(exchange.sid, now)
 

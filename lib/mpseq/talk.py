@@ -316,6 +316,8 @@ class Talk:
             return
         self._note_gap(message)
         self._note_lost(self.session, now)
+        if index == self.session.me:
+            self._closing = None  # the room has it
         self.session.take_closing_ack(message)
         self._confirm()
         message.wipe()

@@ -23,6 +23,7 @@ NAMES = {
 # What a MESSAGE that holds may move although its body is refused: it was said (PROTOCOL.md 4).
 _SAID = tuple("conversation." + name for name in (
     "session", "_named", "_shown", "_open_texts", "_unacked", "_labels", "_absent",
+    "_membership._log",  # how long somebody is due, in frames
     "_said_again_at", "_ack_at", "_outbox.frames",  # a SUSPECT of me is answered
 ))
 # These convict their author: the one refusal that has a consequence (7).

@@ -136,7 +136,8 @@ def _membership():
 @refusing
 def invite_body(data):
     fresh = _membership()
-    listed = fresh.take_invite(0, data)
+    listed, dropped = fresh.take_invite(0, data)
+    assert dropped == []
     same(bodies.encode_invite(data[:8], [(nick, key) for key, nick, _, _ in listed]), data)
     assert 1 <= len(fresh.invited) <= membership.MAX_INVITED
 
