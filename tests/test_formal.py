@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 FORMAL = ROOT / "tests" / "formal"
 sys.path.insert(0, str(FORMAL))
 
+import check_stories  # noqa: E402
 import exchange_stories  # noqa: E402
 import prove  # noqa: E402
 import stories  # noqa: E402
@@ -74,11 +75,11 @@ RUNS = {
     "exchange": [
         (exchange_stories.exchange, {}),
         (exchange_stories.exchange, {"corrupt_later": True}),
-        (exchange_stories.exchange_after_failed_one, {}),
+        (check_stories.exchange_after_failed_one, {}),
         (exchange_stories.exchange, {"corrupt_first": True}),
         (exchange_stories.exchange, {"steal_later": True}),
         (exchange_stories.reveal_before_switch, {}),
-        (exchange_stories.reveal_after_confirm, {}),
+        (check_stories.reveal_beside_a_session, {"witness": "by a stolen key"}),
     ],
     "join": [
         (exchange_stories.guest_joins, {}),
@@ -138,6 +139,36 @@ def test_an_attack_needs_the_check_that_was_taken_out(change):
     run = story(theory(name, *changes), **options)
     for lemma in lemmas:
         assert not run.holds(lemma), lemma
+
+
+# --- what was found with the model
+
+@pytest.mark.parametrize("talks, target", [(2, 0), (2, 2), (0, 2), (1, 1)])
+@pytest.mark.parametrize(
+    "witness, against",
+    [
+        ("by another key", "Reveal_check: against equal"),
+        ("of another member", "Reveal_check: against equal"),
+        ("of an earlier exchange", "Reveal_check: against equal"),
+        ("after it switched", "Witness: against no_switch_with_a_testimony"),
+        ("before it switched", "Switch_%d: against no_switch_with_a_testimony"),
+    ],
+)
+def test_no_x_is_shown_beside_a_session_for_want_of_its_witness(talks, target, witness, against):
+    """Whoever of the three has switched, and whomever the others argue about. Without the
+    WITNESSes this opens the session: see "ABORT(check) is answered without WITNESSes" above."""
+    if "%" in against:
+        against = against % talks
+    with pytest.raises(CannotFire) as refused:
+        check_stories.reveal_beside_a_session(
+            theory("exchange"), talks=talks, target=target, witness=witness
+        )
+    assert str(refused.value) == against
+
+
+def test_no_x_is_shown_when_the_slots_differ():
+    with pytest.raises(CannotFire, match="Reveal_check: against equal"):
+        check_stories.slots_differ(theory("exchange"))
 
 
 # --- rows, README, make prove --------------------------------------------------------------------

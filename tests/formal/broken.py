@@ -1,5 +1,6 @@
 """What test_formal.py breaks on purpose: slips of the pen in a theory, and checks taken out."""
 
+import check_stories
 import exchange_stories
 import stories
 
@@ -79,6 +80,15 @@ _ACCEPT_LOW = """rule Accept_low:
     auth = kdf(K, <'auth', sid, 'high', 'low', s>)
   in
 """
+_ELSEWHERE = [('@ #i & Testified(x, tid) @ #j & #i < #j ==> sid = tid"',
+               '@ #i & Testified(x, tid) @ #j & #i < #j ==> #i < #j"')]
+_NEVER_BOTH = '@ #i & Switched(x, tid) @ #j ==> F"'
+# The three WITNESSes that Reveal_check asks for, and what follows when one is not asked for.
+_TARGETS = "    Eq(verify(gt, h(<'witness', sid, target, slots, mt>), u), true),\n"
+_ONES = "    Eq(verify(gj, h(<'witness', sid, j, slots, mj>), v), true),\n"
+_OTHERS = "    Eq(verify(gk, h(<'witness', sid, k, slots, mk>), w), true),\n"
+_FOUND = ["confidentiality", "forward_secrecy", "no_reveal_after_check_beside_a_session",
+          "reveal_after_check_needs_every_witness"]
 MUTANTS = {
     "auth is not checked": (
         "pairwise", (stories.pair_with_a_changed_part, {"part": 2, "say": True}),
@@ -151,9 +161,11 @@ MUTANTS = {
     ),
     "a REVEAL is answered in one sid after CONFIRM in another": (
         "exchange", (exchange_stories.reveal_elsewhere_after_confirm, {}),
-        [('@ #i & Revealed(x, tid) @ #j & #i < #j ==> sid = tid"',
-          '@ #i & Revealed(x, tid) @ #j & #i < #j ==> #i < #j"')],
-        ["confidentiality", "forward_secrecy", "revealed_failed_exchange"],
+        _ELSEWHERE, ["confidentiality", "forward_secrecy", "revealed_failed_exchange"],
+    ),
+    "a WITNESS, too, is posted in one sid after CONFIRM in another": (
+        "exchange", (check_stories.testimony_elsewhere_after_confirm, {}),
+        _ELSEWHERE, ["confidentiality", "forward_secrecy", "revealed_failed_exchange"],
     ),
     "a SHARE with an x that was shown": (
         "exchange", (exchange_stories.joiners_key_in_two_sids, {}),
@@ -169,16 +181,46 @@ MUTANTS = {
           'Doubted(x, sid) @ #i & Confirmed(x, sid) @ #j ==> not (#i = #j)"')],
         ["confidentiality"],
     ),
-    "who switches answers a REVEAL": (
-        "exchange", (exchange_stories.reveal_after_switch, {}),
-        [('@ #i & Switched(x, tid) @ #j ==> F"', '@ #i & Switched(x, tid) @ #j ==> x = x"')],
-        [],
+    "ABORT(check) is answered without WITNESSes": (
+        "exchange", (check_stories.reveal_beside_a_session, {}),
+        [(_TARGETS + _ONES + _OTHERS + "    Eq(mt, 'yes'), ", "    ")], _FOUND,
     ),
-    "a REVEAL in the same sid after ABORT(check) is harmless": (
-        "exchange", (exchange_stories.reveal_after_confirm, {}),
-        [("    & not (Ex #c. Answered(sid) @ #c)\n    ==> F\"\n\n/* All long-term",
-          "    ==> F\"\n\n/* All long-term")],
-        ["confidentiality"],
+    "the WITNESS of the target is not checked": (
+        "exchange", (check_stories.reveal_beside_a_session, {"target": 2}),
+        [(_TARGETS, "")], _FOUND,
+    ),
+    "the WITNESS of one who is not the target is not checked": (
+        "exchange", (check_stories.reveal_beside_a_session, {"last": 1}), [(_ONES, "")], _FOUND,
+    ),
+    "nor that of the other": (
+        "exchange", (check_stories.reveal_beside_a_session, {"last": 2}), [(_OTHERS, "")], _FOUND,
+    ),
+    "who has switched posts a WITNESS": (
+        "exchange",
+        (check_stories.reveal_beside_a_session, {"witness": "after it switched"}),
+        [(_NEVER_BOTH, _NEVER_BOTH.replace("F", "#j < #i"))],
+        ["confidentiality", "forward_secrecy", "no_reveal_after_check_beside_a_session"],
+    ),
+    "who has posted a WITNESS switches": (
+        "exchange",
+        (check_stories.reveal_beside_a_session, {"witness": "before it switched"}),
+        [(_NEVER_BOTH, _NEVER_BOTH.replace("F", "#i < #j"))],
+        ["confidentiality", "forward_secrecy", "no_reveal_after_check_beside_a_session"],
+    ),
+    "slots are not compared": (
+        "exchange", (check_stories.slots_differ, {"told": True}),
+        [("h(<'witness', sid, k, slots, mk>)", "h(<'witness', sid, k, mk>)")],
+        ["reveal_after_check_needs_every_witness"],
+    ),
+    "the target need not say that its CONFIRM is its own": (
+        "exchange", (check_stories.target_disowns, {}), [("    Eq(mt, 'yes'), ", "    ")],
+        ["reveal_after_check_needs_every_witness"],
+    ),
+    "a WITNESS without an ABORT": (
+        "exchange", (check_stories.witness_without_abort, {}),
+        [("--[ Neq(k, target), Eq(verify(g, h(<'abort', sid, k, 'check', target>), u), true),\n",
+          "--[ Neq(k, target),\n")],
+        [],
     ),
     "c is not checked by the first": (
         "exchange", (exchange_stories.switch_without_c, {}),

@@ -1,4 +1,5 @@
-"""Runs of exchange.spthy and join.spthy, played: see `stories`."""
+"""Runs of exchange.spthy and join.spthy, played: see `stories`. Those with an ABORT(check) are in
+`check_stories`."""
 
 from play import Run
 from stories import CONTEXT, power
@@ -23,17 +24,20 @@ class Three:
                     self.run.fire(rule, power(self.keys[j]["x"]), x=self.keys[i]["x"],
                                   b=self.a[j])
 
-    def shares(self, context=CONTEXT, who=(0, 1, 2)):
+    def shares(self, context=CONTEXT, who=(0, 1, 2), third=None):
+        """`third`: (y, t) that stand in the roster for the last one's."""
+        y = [power(one["x"]) for one in self.keys]
+        t = [fun("pk", one["t"]) for one in self.keys]
+        if third:
+            y[2], t[2] = third
         self.share = [None] * 3
         self.changed = {}
         self.confirms = {}
         for i in who:
             j, k = [one for one in range(3) if one != i]
-            pk = [fun("pk", self.keys[one]["t"]) for one in (j, k)]
-            x = [power(self.keys[one]["x"]) for one in (j, k)]
             self.share[i] = self.run.fire(
-                "Share_%d" % i, tuple_of(context, *pk), x=self.keys[i]["x"],
-                P=power(self.a[j]), Q=power(self.a[k]), Yp=x[0], Yq=x[1],
+                "Share_%d" % i, tuple_of(context, t[j], t[k]), x=self.keys[i]["x"],
+                P=power(self.a[j]), Q=power(self.a[k]), Yp=y[j], Yq=y[k],
             )
         self.sid = self.share[who[0]].actions[1][1][1]
 
@@ -60,13 +64,14 @@ class Three:
             self.run.fire("Switch_%d" % i, self.confirms[j], self.confirms[k],
                           x=self.keys[i]["x"])
 
-    def abort(self, rule, author):
-        self.cry = self.run.fire(rule, x=self.keys[author]["x"], sid=self.sid).out[0]
+    def doubt(self, author):
+        self.cry = self.run.fire("Abort_doubt", x=self.keys[author]["x"], sid=self.sid).out[0]
         self.author = const(str(author))
 
-    def reveal(self, rule, who):
+    def answer_doubt(self, who):
         for i in who:
-            self.run.fire(rule, self.cry, x=self.keys[i]["x"], sid=self.sid, k=self.author)
+            self.run.fire("Reveal_doubt", self.cry, x=self.keys[i]["x"], sid=self.sid,
+                          k=self.author)
 
 
 def exchange(theory, corrupt_later=False, corrupt_first=False, steal_later=False):
@@ -108,27 +113,13 @@ def switch_without_c(theory):
     return three.run
 
 
-def exchange_after_failed_one(theory):
-    """All three REVEAL in one that failed at the last step, and succeed with fresh keys."""
-    three = Three(theory)
-    three.shares()
-    three.confirm()
-    three.abort("Abort_check", 1)
-    three.reveal("Reveal_check", (0, 1, 2))
-    three.fresh_keys()
-    three.shares()
-    three.confirm()
-    three.switch()
-    return three.run
-
-
 def joiners_key_in_two_sids(theory):
     """One key serves two sids; the first fails at its SHAREs, all x are shown, and the second goes
     on with them."""
     three = Three(theory)
     three.shares(const("first"))
-    three.abort("Abort_doubt", 0)
-    three.reveal("Reveal_doubt", (0, 1, 2))
+    three.doubt(0)
+    three.answer_doubt((0, 1, 2))
     three.shares(const("second"))
     three.confirm()
     three.switch()
@@ -141,23 +132,12 @@ def reveal_elsewhere_after_confirm(theory):
     three = Three(theory)
     three.shares(const("first"))
     first = three.sid
-    three.abort("Abort_doubt", 2)
+    three.doubt(2)
     three.shares(const("second"))
     three.confirm()
     three.switch((2,))
     three.sid = first
-    three.reveal("Reveal_doubt", (0, 1))
-    return three.run
-
-
-def reveal_after_confirm(theory):
-    """The finding: cyd has switched; ana and ben, shown an ABORT(check) before, show their x."""
-    three = Three(theory)
-    three.shares()
-    three.confirm()
-    three.switch((2,))
-    three.abort("Abort_check", 1)
-    three.reveal("Reveal_check", (0, 1))
+    three.answer_doubt((0, 1))
     return three.run
 
 
@@ -167,8 +147,8 @@ def reveal_after_doubt(theory):
     three.shares()
     three.confirm()
     three.switch((1,))
-    three.abort("Abort_doubt", 2)
-    three.reveal("Reveal_doubt", (0, 2))
+    three.doubt(2)
+    three.answer_doubt((0, 2))
     return three.run
 
 
@@ -177,18 +157,8 @@ def reveal_before_switch(theory):
     three = Three(theory)
     three.shares()
     three.confirm((0, 1))
-    three.abort("Abort_doubt", 2)
-    three.reveal("Reveal_doubt", (0, 2))
-    return three.run
-
-
-def reveal_after_switch(theory):
-    three = Three(theory)
-    three.shares()
-    three.confirm()
-    three.switch((2,))
-    three.abort("Abort_check", 1)
-    three.reveal("Reveal_check", (2,))
+    three.doubt(2)
+    three.answer_doubt((0, 2))
     return three.run
 
 
