@@ -3,10 +3,13 @@ and back without end, texts that come after the span, closing acknowledgements o
 failed (PROTOCOL.md 4-7). Those about guests and invitations are in test_review_guests."""
 
 from cheats import resealed, wrong_slots, wrong_z
-from insiders import MINUTE, Insider, Room
+from house import Seeded
+from insiders import MINUTE, Insider, Room, assert_zero
 
-from mpseq import errors, events, wire
+from mpseq import errors, events, rounds, wire
 from mpseq.exchange import NOT_MINE, REMOVED
+from mpseq.invitation import invite
+from mpseq.roster import Room as Place
 from mpseq.suspicion import ACK
 
 FOUR = ("ana", "ben", "eva", "mal")
@@ -132,19 +135,92 @@ def test_a_second_strike_is_not_forgotten_by_a_rekey_in_the_same_burst():
     house.goes_on("ana", "ben", "dan")
 
 
+def test_who_was_parted_from_for_its_strikes_calls_nobody_out():
+    """R14: it did not fall silent, so nobody looks for it in another room."""
+    house = Room("ana", "ben", "eva", "dan").together("ana", "ben", "eva", "dan")
+    eva = Insider(house, "eva")
+    room_of = house["ana"].room
+    fake = Place(
+        room_of.name, room_of.conversation_id, room_of.creator, room_of.suite, room_of.policy, b""
+    )
+    for nth in (1, 5):
+        house.after(wire.SHARE, nth, lambda: eva.abort(NOT_MINE, eva.kept().me))
+    house.rekey("ana")
+    house.wait(MINUTE)
+    house.assert_one_session("ana", "ben", "dan")
+    house.order.remove("eva")
+    before = len(house.of("ben", events.Invited))
+    house["ben"]._parted.append(house.key("ben"))  # so that he looks at invitations at all
+    listed = [("ben", house.key("ben"))]
+    house.deliver("eva", invite(eva.person.identity, "eva", fake, listed, Seeded("eva"))[0])
+    assert len(house.of("ben", events.Invited)) == before
+    house.goes_on("ana", "ben", "dan")
+
+
+def test_a_strangers_frames_make_nobody_go_through_the_debts():
+    """R15: that is what costs most, when many SUSPECTs stand."""
+    house = Room("ana", "ben", "eva").together("ana", "ben", "eva")
+    ana = house["ana"]
+    settled = []
+    settle = ana._settle
+    ana._settle = lambda now: settled.append(now) or settle(now)
+    house.say("ben", "hello")
+    assert len(settled) == 1
+    old = list(house.frames)
+    refused = len(house.refusals("ana"))
+    for kind in range(16):
+        house.deliver("x", bytes((wire.head(kind),)) + Seeded("junk %d" % kind)(200))
+    for frame in old:
+        if frame[0] & 15 == wire.MESSAGE:
+            house.deliver("x", frame)
+    assert len(house.refusals("ana")) > refused + 10
+    assert len(settled) < 4  # of those that are not refused, and for nobody here
+    house.goes_on("ana", "ben", "eva")
+
+
+def test_who_is_removed_keeps_no_secret_of_the_exchange_without_it():
+    """R16."""
+    house = Room("ana", "ben", "eva").together("ana", "ben", "eva")
+    read = rounds.read_proposal
+    secrets = []
+
+    def watched(*what):
+        out = read(*what)
+        secrets.append(out.secret)
+        return out
+
+    def at_eva(frame):
+        rounds.read_proposal = watched
+        try:
+            house["eva"].receive("ana", frame, house.now)
+        finally:
+            rounds.read_proposal = read
+
+    house.reaches = lambda nick, frame: nick != "eva" or at_eva(frame)
+    for nick in ("ana", "ben"):
+        house[nick].expel(house.key("eva"), house.now)
+    house.settle()
+    assert [one.removed for one in house.of("eva", events.Left)] == [True]
+    assert len(secrets) == 1
+    assert_zero(secrets[0], "eva")
+    house.assert_one_session("ana", "ben")
+
+
 # --- texts after the span
 
 
-def crossing(house, eva, then=None):
+def crossing(house, eva, then=None, text="important"):
     """Ana says something that the carrier brings after the last SHARE of a re-key, and after as
     many texts of eva's as members keep until the exchange ends; then() comes next."""
-    house["ana"].send("important", house.now)
-    (frame,) = house["ana"].take_frames()
+    house["ana"].send(text, house.now)
+    frames = house["ana"].take_frames()
+    assert frames
 
     def act():
         for _ in range(2):
             assert eva.message(wire.TEXT, b"z" * 8159) is None
-        house.deliver("ana", frame)
+        for frame in frames:
+            house.deliver("ana", frame)
         if then:
             then()
 
@@ -152,10 +228,10 @@ def crossing(house, eva, then=None):
     house.rekey("ben")
 
 
-def said_once(house):
+def said_once(house, text="important"):
     for nick in ("ana", "ben"):
         texts = [one for one in house.texts(nick) if one[0] == "ana"]
-        assert texts == [("ana", "important")], (nick, texts)
+        assert texts == [("ana", text)], (nick, len(texts))
         assert house.of(nick, events.Unsent) == []
 
 
@@ -177,6 +253,23 @@ def test_a_text_that_nobody_keeps_is_said_again_after_an_abort():
     house.wait(MINUTE)
     assert len(house.of("ana", events.ExchangeFailed)) == 1
     said_once(house)
+    house.goes_on("ana", "ben", "eva")
+
+
+def test_a_long_text_of_which_nobody_keeps_a_part_is_said_again_after_an_abort():
+    house = Room("ana", "ben", "eva").together("ana", "ben", "eva")
+    eva = Insider(house, "eva")
+    text = "long " * 4000
+
+    def fail():
+        house.nobody_proposes("ana", "ben", "eva")
+        eva.abort(NOT_MINE, eva.kept().me)
+
+    crossing(house, eva, fail, text)
+    house.wait(MINUTE // 2)
+    assert len(house.of("ana", events.ExchangeFailed)) == 1
+    said_once(house, text)  # without any switch
+    house.anybody_proposes("ana", "ben", "eva")
     house.goes_on("ana", "ben", "eva")
 
 
@@ -247,4 +340,14 @@ def test_a_closing_ack_that_came_before_the_abort_is_not_said_again():
     no_gap(house, "ana", "ben", "dan")
     # after its CONFIRM: KEYS, and no ACK
     assert kinds[kinds.index(wire.CONFIRM) :].count(wire.MESSAGE) == 1
+    house.goes_on("ana", "ben", "eva", "dan")
+
+
+def test_a_closing_ack_that_a_cheat_took_out_leaves_no_gap():
+    """Eva's copy of ana's CONFIRM, without the ACK, is right in everybody's eyes."""
+    house = Room("ana", "ben", "eva", "dan").together("ana", "ben", "eva", "dan")
+    eva = Insider(house, "eva")
+    closing(house, eva, ("dan",), ("ana",))
+    house.wait(MINUTE)
+    no_gap(house, "ana", "ben", "dan")
     house.goes_on("ana", "ben", "eva", "dan")

@@ -637,8 +637,8 @@ MUTATIONS = [
         ("test_review_failures",),
     ),
     Mutation(
-        TRANSCRIPT, "a closing ACK that the room has is said again", "failures",
-        "        if exchange.me >= 0 and exchange.opened[exchange.me] is None:", "        if True:",
+        TRANSCRIPT, "a closing ACK that the room has is said again", "talk",
+        "            self._closing = None  # the room has it\n", "            pass\n",
         ("test_review_failures",),
     ),
     Mutation(
@@ -649,6 +649,34 @@ MUTATIONS = [
     Mutation(
         CHEATERS, "who is struck may re-key", "membership",
         "        elif self.someone_is_struck():\n            raise errors.OutOfPlace()  # first it has to go (7)\n", "",
+        ("test_review_failures",),
+    ),
+    Mutation(
+        CHEATERS, "who is parted from for its strikes counts as silent", "membership",
+        "            if not self.struck(index):\n                self.silent.append(index)",
+        "            self.silent.append(index)",
+        ("test_review_failures",),
+    ),
+    Mutation(
+        STRANGERS, "a refused frame makes everyone go through the debts", "conversation",
+        "        if self.session and moved:", "        if self.session:",
+        ("test_review_failures",),
+    ),
+    Mutation(
+        FORWARD, "E stays with one who is removed", "rounds",
+        "            wipe(proposal.secret)\n            self._out(", "            self._out(",
+        ("test_review_failures",),
+    ),
+    Mutation(
+        TRANSCRIPT, "a part of mine that nobody keeps is not said again", "talk",
+        "                if text.kind == wire.PART:\n                    self._part_failed(text)\n",
+        "                if text.kind == wire.PART:\n                    pass\n",
+        ("test_review_failures",),
+    ),
+    Mutation(
+        TRANSCRIPT, "a closing ACK that a cheat took out of its CONFIRM is lost", "failures",
+        "        self._post_closing(now)\n",
+        "        if exchange.me >= 0 and exchange.opened[exchange.me] is None:\n            self._post_closing(now)\n",
         ("test_review_failures",),
     ),
 ]
