@@ -4,7 +4,6 @@ the switch of whichever exchange takes it in (PROTOCOL.md 5.2, 5.3).
 
 from . import errors, wire
 from .exchange import AUTH, CHECK, RING, Exchange
-from .judgement import Trial, is_in_form
 from .primitives import KeyPairs, wipe
 from .roster import find, open_roster, roster_key, roster_secret
 
@@ -129,6 +128,8 @@ class Joiner:
         if exchange.shares_left or elsewhere or not attempt.is_vouched_for():
             exchange.abandon(keep_keys=True)
             return
+        from .judgement import Trial, is_in_form  # as in failures
+
         joining = self._joining
         self._close_trial()
         asked = reason in (AUTH, RING, CHECK) and is_in_form(exchange, author, reason, target)

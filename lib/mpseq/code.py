@@ -1,6 +1,6 @@
 """The session code: six digits and three words that people compare (5.5)."""
 
-from .events import Code
+from . import events
 from .primitives import blake2b_framed
 
 # 256 short words that are hard to mistake for one another when spoken.
@@ -36,7 +36,7 @@ def session_code(key, opened):
         parts.append(t)
     digest = blake2b_framed(key, 32, b"code", *parts)
     number = int.from_bytes(digest[:8], "big") % 1000000
-    return Code("%06d" % number, tuple([_word(byte) for byte in digest[8:11]]))
+    return events.Code("%06d" % number, tuple([_word(byte) for byte in digest[8:11]]))
 
 
 def _word(number):

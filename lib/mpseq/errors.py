@@ -1,7 +1,8 @@
 """What can go wrong. `LocalError`: the caller's mistake. `FrameError`: a frame that is refused.
 
 A refused frame changes nothing. Every reason has its own class, and `name` says it in words that
-a person can be shown; nothing in it is secret.
+a person can be shown; nothing in it is secret. These classes are made when they are first asked
+for: all of them together would take 4 kB of a board's memory, and most are never seen.
 """
 
 
@@ -22,66 +23,6 @@ class FrameError(MpseqError):
         return self.name
 
 
-class Truncated(FrameError):
-    name = "truncated"
-
-
-class TrailingBytes(FrameError):
-    name = "trailing bytes"
-
-
-class Oversized(FrameError):
-    name = "too long"
-
-
-class WrongVersion(FrameError):
-    name = "another version"
-
-
-class UnknownType(FrameError):
-    name = "unknown type"
-
-
-class WrongLength(FrameError):
-    name = "wrong length"
-
-
-class BadVarint(FrameError):
-    name = "varint not minimal"
-
-
-class BadPadding(FrameError):
-    name = "padding not zero or not minimal"
-
-
-class BadText(FrameError):
-    name = "bad nick or text"
-
-
-class BadPublicKey(FrameError):
-    name = "public key not canonical or of small order"
-
-
-class AllZeroSecret(FrameError):
-    name = "all-zero Diffie-Hellman result"
-
-
-class BadIndex(FrameError):
-    name = "no such participant"
-
-
-class Stranger(FrameError):
-    name = "not of this session"
-
-
-class BadSeal(FrameError):
-    name = "seal does not open"
-
-
-class BadSignature(FrameError):
-    name = "signature does not hold"
-
-
 class Proof(FrameError):
     """Its author, the participant `index` of the exchange, is convicted by it (section 7)."""
 
@@ -92,49 +33,46 @@ class Proof(FrameError):
         self.index = index
 
 
-class BadCommitment(Proof):
-    name = "opening misses its commitment"
+# FrameErrors, and what they say.
+REASONS = (
+    ("Truncated", "truncated"),
+    ("TrailingBytes", "trailing bytes"),
+    ("Oversized", "too long"),
+    ("WrongVersion", "another version"),
+    ("UnknownType", "unknown type"),
+    ("WrongLength", "wrong length"),
+    ("BadVarint", "varint not minimal"),
+    ("BadPadding", "padding not zero or not minimal"),
+    ("BadText", "bad nick or text"),
+    ("BadPublicKey", "public key not canonical or of small order"),
+    ("AllZeroSecret", "all-zero Diffie-Hellman result"),
+    ("BadIndex", "no such participant"),
+    ("Stranger", "not of this session"),
+    ("BadSeal", "seal does not open"),
+    ("BadSignature", "signature does not hold"),
+    ("BadReveal", "revealed secret does not fit its key"),
+    ("Aborted", "exchange was aborted"),
+    ("Duplicate", "duplicate or late"),
+    ("SkippedTooFar", "counter too far ahead"),
+    ("NotMine", "a frame in my place that is not mine"),
+    ("OutOfPlace", "not right at this place"),
+    ("BadRoster", "roster does not fit"),
+    ("OtherPsk", "pre-shared key differs"),
+    ("TooManyRosters", "too many rosters for one JOIN"),
+    ("TooManyInvitations", "too many invitations in a short time"),
+)
+# Proofs, the same.
+PROOFS = (
+    ("BadCommitment", "opening misses its commitment"),
+    ("Contradiction", "two different signed parts"),
+)
 
 
-class Contradiction(Proof):
-    name = "two different signed parts"
-
-
-class BadReveal(FrameError):
-    name = "revealed secret does not fit its key"
-
-
-class Aborted(FrameError):
-    name = "exchange was aborted"
-
-
-class Duplicate(FrameError):
-    name = "duplicate or late"
-
-
-class SkippedTooFar(FrameError):
-    name = "counter too far ahead"
-
-
-class NotMine(FrameError):
-    name = "a frame in my place that is not mine"
-
-
-class OutOfPlace(FrameError):
-    name = "not right at this place"
-
-
-class BadRoster(FrameError):
-    name = "roster does not fit"
-
-
-class OtherPsk(FrameError):
-    name = "pre-shared key differs"
-
-
-class TooManyRosters(FrameError):
-    name = "too many rosters for one JOIN"
-
-
-class TooManyInvitations(FrameError):
-    name = "too many invitations in a short time"
+def __getattr__(wanted):
+    for base, known in ((FrameError, REASONS), (Proof, PROOFS)):
+        for name, words in known:
+            if name == wanted:
+                made = type(name, (base,), {"name": words})
+                globals()[name] = made
+                return made
+    raise AttributeError(wanted)

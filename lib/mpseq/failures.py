@@ -3,18 +3,19 @@
 """
 
 from . import errors, events, wire
-from .exchange import AUTH, CHECK, NOT_MINE, REMOVED, RING
-from .judgement import Trial, is_in_form
+from .exchange import NOT_MINE, REMOVED
 from .primitives import KeyPairs
 from .roster import Guest, by_key, find, forget_tickets
 
-REASONS = {
-    REMOVED: "somebody has to go",
-    NOT_MINE: "a frame that its owner did not post",
-    AUTH: "an authentication that does not hold",
-    RING: "contributions that do not add up",
-    CHECK: "a confirmation of another key",
-}
+# By the reason of the ABORT.
+REASONS = (
+    "",
+    "somebody has to go",
+    "a frame that its owner did not post",
+    "an authentication that does not hold",
+    "contributions that do not add up",
+    "a confirmation of another key",
+)
 _ABORT_STEP = 1000  # ms between members who post the same ABORT
 _GUESTS_REVEAL = 15000  # ms that guests are waited for
 
@@ -106,6 +107,8 @@ class Failures:
         if self._last_rekey:
             self._rekey_at = now  # it is due again
         trial = None
+        from .judgement import Trial, is_in_form  # a board loads it only when there is a trial
+
         if reason == REMOVED:
             who = self._identify(people[target])
             if not membership.was_due(who, k, self.session.count):

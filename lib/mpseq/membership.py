@@ -45,12 +45,12 @@ class Membership:
         self._excused = []  # and those whose inviter is not counted for it
         self._approvals = []  # (author, key, invitation id)
         self._votes = []  # (author, target) of EXPEL
-        self._failures = [0] * n  # guests of each inviter that failed
-        self._strikes = [0] * n
-        self._old_failures = [0] * n  # the same of the session before
-        self._old_strikes = [0] * n
+        self._failures = bytearray(n)  # guests of each inviter that failed
+        self._strikes = bytearray(n)
+        self._old_failures = bytearray(n)  # the same of the session before
+        self._old_strikes = bytearray(n)
         self._last_due = []
-        self._returns = [0] * n  # how often each was due, and was heard after all
+        self._returns = bytearray(n)  # how often each was due, and was heard after all
         self._keys_due = []  # who has not posted fresh KEYS since the last ABORT
         self._log = []  # [who, first and last number of session frames it was due] since PROPOSE
 
@@ -61,6 +61,8 @@ class Membership:
 
     def due(self):
         """Indexes that the next exchange must remove, ascending."""
+        if len(self.group) == len(self.members):
+            return []
         return [index for index in range(len(self.members)) if index not in self.group]
 
     def remaining(self):
@@ -89,6 +91,16 @@ class Membership:
             return False
         self._votes.append((author, target))
         return True
+
+    def is_quiet(self):
+        """Nobody is due, doubted or voted against: settle() has nothing to do."""
+        return not (
+            self.suspicions.stands or self._votes or self.gone or self._doomed or self._last_due
+        )
+
+    def someone_owes_more(self):
+        """Whether there can be debts but for acknowledgements."""
+        return bool(self._keys_due) or max(self._strikes) + max(self._old_strikes) >= _STRIKES
 
     def settle(self, count):
         """To be called after each frame; `count`: frames of the session so far. Returns the

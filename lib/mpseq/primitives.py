@@ -12,7 +12,7 @@ try:
 except (ImportError, AttributeError):
     from . import _pymonocypher as mc
 
-from . import aes_ctr, errors
+from . import errors
 
 SUITE_XCHACHA20_POLY1305 = 1
 SUITE_AES_256_CTR_BLAKE2B = 2
@@ -192,6 +192,8 @@ def verify(signature, public, digest):
 def check_suite(suite):
     """LocalError unless this runtime can seal by this suite."""
     if suite == SUITE_AES_256_CTR_BLAKE2B:
+        from . import aes_ctr  # loaded only where it is used
+
         if not aes_ctr.available():
             why = "suite 2 needs AES (cryptolib), which this MicroPython lacks"
             raise errors.LocalError(why)
@@ -220,6 +222,8 @@ def seal(suite, key, ad, plain):
     ciphertext and tag: len(plain) + 16 bytes."""
     if suite == SUITE_XCHACHA20_POLY1305:
         return seal_random(key, _ZERO_NONCE, ad, plain)
+    from . import aes_ctr
+
     size = len(plain)
     out = bytearray(size + TAG)
     view = memoryview(out)
@@ -236,6 +240,8 @@ def unseal(suite, key, ad, sealed):
     """The plaintext as a bytearray (wipe it when it holds secrets); raises BadSeal."""
     if suite == SUITE_XCHACHA20_POLY1305:
         return unseal_random(key, _ZERO_NONCE, ad, sealed)
+    from . import aes_ctr
+
     size = len(sealed) - TAG
     if size < 0:
         raise errors.Truncated()

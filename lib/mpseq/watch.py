@@ -6,14 +6,16 @@ from . import errors, events, wire
 from .roster import Guest, find
 from .suspicion import ACK, FRAME, KEYS, REVEAL, STRIKES, SUSPECT
 
-WHAT = {
-    FRAME: "its part of the exchange",
-    KEYS: "fresh keys",
-    REVEAL: "its part in finding out why an exchange failed",
-    ACK: "an acknowledgement",
-    SUSPECT: "a word about somebody else's silence",
-    STRIKES: "an explanation",
-}
+# By the kind of debt.
+WHAT = (
+    "",
+    "its part of the exchange",
+    "fresh keys",
+    "its part in finding out why an exchange failed",
+    "an acknowledgement",
+    "a word about somebody else's silence",
+    "an explanation",
+)
 _STRAGGLER = 30000  # ms after a text until one who never spoke gets my CONFIRM again
 _SAY_AGAIN = 10000  # ms between two times that I post frames again for others
 _ASK_AGAIN = 180000  # ms
@@ -191,6 +193,9 @@ class Watch:
             if self._stood:
                 me = self.session.me
                 self._stood = [one for one in self._stood if suspicions.suspects(me, one[0])]
+        if membership.is_quiet() and not membership.dropped:
+            self._due_at = None
+            return
         before = membership.due()
         for index in membership.settle(self.session.count):
             who = self._member(index)
@@ -232,6 +237,14 @@ class Watch:
             return
         if len(session.members) == 1 and not self._attempt:
             return  # else there may be guests
+        if not (self._attempt or self._trial or self._stood or self._suspected):
+            if not self._membership.someone_owes_more():
+                if not self._unacked:
+                    return
+                at = max(self._unacked[0][1], self._unheard_until) + _STRAGGLER
+                if now < at:  # the usual case, and this is asked at every frame
+                    self._wake_at(at)
+                    return
         debts = self._debts()
         open_now = [(self._on_the_wire(one[0]), one[1], one[2]) for one in debts]
         self._suspected = [one for one in self._suspected if one in open_now]

@@ -31,7 +31,7 @@ _SHIELD = const(0x1E)
 _ESCAPE = const(0x1F)
 _OBEYED = b"\x01\x02\x03\x04\x05\n\r\x1f"
 _CHUNK = const(240)  # bytes from which a part of a frame is handed on to be written
-_FIRST = const(4096)  # bytes of a frame before more is asked for
+_FIRST = const(512)  # bytes of a frame before more is asked for
 _SALVAGE = const(16)  # so many printable bytes in a row are text: chance in ciphertext 1e-7
 
 
@@ -226,6 +226,9 @@ class FrameReader:
         elif self._state != _ZERO:
             yield from self._finish()
             self._state = _TEXT
+        if len(self._frame) > _FIRST:  # the room of a long frame is given back
+            self._frame = bytearray(_FIRST)
+            self._view = memoryview(self._frame)
 
     def _take_text(self, data, at, end):
         while at < end:

@@ -6,12 +6,7 @@ from house import House
 
 from mpseq import errors, wire
 
-NAMES = [
-    getattr(errors, name).name
-    for name in dir(errors)
-    if isinstance(getattr(errors, name), type)
-    and issubclass(getattr(errors, name), errors.FrameError)
-]
+NAMES = [words for _, words in errors.REASONS + errors.PROOFS]
 
 
 class Victim:

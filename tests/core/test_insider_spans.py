@@ -293,7 +293,7 @@ def test_a_share_that_lands_just_before_the_abort():
         assert house.here(nick) == ["ana", "ben", "dan"], nick
         failed = [one.nick for one in house.of(nick, events.ExchangeFailed)]
         assert len(failed) == 1 and "eva" not in failed
-        assert house[nick]._membership._strikes == [0, 0, 0]
+        assert house[nick]._membership._strikes == bytes(3)
     house.goes_on(*HONEST)
 
 

@@ -185,9 +185,10 @@ def test_frames_without_a_type_are_refused():
 
 def test_every_error_has_a_name_of_its_own():
     names = []
-    for name in dir(errors):
+    for name, words in errors.REASONS + errors.PROOFS:
         one = getattr(errors, name)
-        if isinstance(one, type) and issubclass(one, errors.FrameError):
-            assert str(one()) == one.name
-            names.append(one.name)
+        assert issubclass(one, errors.FrameError) and one is getattr(errors, name)
+        assert str(one()) == one.name == words and one.__name__ == name
+        names.append(words)
+    raises(AttributeError, getattr, errors, "NoSuchError")
     assert len(set(names)) == len(names) > 20

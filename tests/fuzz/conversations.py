@@ -14,11 +14,7 @@ from makers import CHEAT, MAKERS
 from mpseq import errors, events, wire
 
 _NAMED = sorted(MAKERS)
-NAMES = {
-    getattr(errors, name).name for name in dir(errors)
-    if isinstance(getattr(errors, name), type)
-    and issubclass(getattr(errors, name), errors.FrameError)
-}
+NAMES = {words for _, words in errors.REASONS + errors.PROOFS}
 
 # What a MESSAGE that holds may move although its body is refused: it was said (PROTOCOL.md 4).
 _SAID = tuple("conversation." + name for name in (
