@@ -91,7 +91,9 @@ class Rounds(Failures, Inviting, Joiner):
         heard = self._membership.is_void(self.session.me)
         if heard and not self._attempt:
             self._out(False)
-        elif now < anyway and (heard or self._attempt or self._outbox.texts):
+        elif now < anyway and (heard or self._attempt or self._outbox.texts or (
+            len(self.session.members) == 1 and self.session.waiting  # my last words come back
+        )):
             if heard or not self._leave_posted:
                 self._wake_at(anyway)
         elif heard or (len(self.session.members) == 1 and not self._attempt):
