@@ -38,7 +38,7 @@ PROBES := $(foreach arch,$(PROBED_ARCHS),$(call probe_file,$(arch))) $(SANITIZED
 READY = $(STAMPS)/python $(UNIX) $(FIRMWARE) $(TEST_NATMODS)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps unix firmware natmod natmods demo test mutants prove fuzz probes sanitize bench lint vectors clean distclean FORCE
+.PHONY: help deps unix firmware natmod natmods mpy demo test mutants prove fuzz probes sanitize bench lint vectors clean distclean FORCE
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -77,6 +77,8 @@ unix: $(UNIX) ## MicroPython for this machine with mpseq inside, a plain one, an
 firmware: $(FIRMWARE) ## firmware for the emulated boards (RV32IMC, Cortex-M3), with mpseq inside and plain
 
 natmod: $(call natmod_file,$(or $(ARCH),x64)) ## the native module as a file to import: ARCH=x64 (or x86 armv7m rv32imc …)
+
+mpy: $(BUILD)/mpy/.done ## the library precompiled, for boards without it in their firmware: build/mpy
 
 natmods: $(foreach arch,$(NATMOD_ARCHS),$(call natmod_file,$(arch))) ## the native module for every architecture
 

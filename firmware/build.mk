@@ -139,3 +139,11 @@ $(STAMPS)/lint-c: $(BUILD)/unix/mpseq-micropython $(BUILD)/firmware/qemu-rv32.el
 	@$(STEP) "our C, every warning an error" "mend what the compiler names" \
 		sh firmware/tools/lint-c $(BUILD) $(MPY_DIR) $(MONOCYPHER_DIR)
 	@touch $@
+
+# --- the library as .mpy files ---------------------------------------------------------------------
+
+$(BUILD)/mpy/.done: $(MPY_CROSS) $(lib_files) $(STAMPS)/names
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@cd lib && for file in $$(find . -name '*.py' ! -name '_pymonocypher.py' ! -name '_cryptolib.py'); do \
+		mkdir -p $(@D)/$${file%/*} && $(MPY_CROSS) -O3 -s $${file#./} -o $(@D)/$${file%.py}.mpy $$file || exit 1; done
+	@touch $@
