@@ -305,9 +305,10 @@ class Conversation(Talk, Watch, Rounds):
             invitation = open_invitation(frame, self.identity, self._psk)
         except errors.Stranger:
             return  # for somebody else
-        if check_invitation(frame)[:8] in self._opened:
+        e = check_invitation(frame)[:8]
+        if e in self._opened:
             raise errors.Duplicate()  # a copy of one that waited
-        self._opened.append(check_invitation(frame)[:8])
+        self._opened.append(e)
         del self._opened[:-_OPENED]
         if self.session and not self._may_rejoin(invitation):
             return

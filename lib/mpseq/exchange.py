@@ -101,11 +101,14 @@ class Exchange:
         """Bound to its author: a copied one cannot be opened by another member."""
         return H(b"next", self.sid, bytes((i,)), y, t)
 
-    def _edge(self, k, out):
-        """d_k of the ring, for an edge that I am part of: KDF(K_{k,k+1}, "gke", sid, k)."""
-        n = len(self.people)
-        other = (k + 1) % n if k == self.me else k
-        kdf(out, self._slot(self._pair, other), b"gke", self.sid, bytes((k,)))
+    def edge(self, k, key, out):
+        """d_k of the ring from `key`, K_{k,k+1}: KDF(K_{k,k+1}, "gke", sid, k)."""
+        kdf(out, key, b"gke", self.sid, bytes((k,)))
+
+    def _own_edge(self, k, out):
+        """d_k for an edge that I am part of."""
+        other = (k + 1) % len(self.people) if k == self.me else k
+        self.edge(k, self._slot(self._pair, other), out)
 
     def agree(self, j):
         """The pairwise key with participant `j`: three X25519, the costly part of a SHARE."""
@@ -124,8 +127,8 @@ class Exchange:
                 self.agree(j)
         z = bytearray(KEY)
         before = bytearray(KEY)
-        self._edge(me, z)
-        self._edge((me - 1) % n, before)
+        self._own_edge(me, z)
+        self._own_edge((me - 1) % n, before)
         for at in range(KEY):
             z[at] ^= before[at]
         wipe(before)
@@ -225,7 +228,7 @@ class Exchange:
         if self.failure or self.me < 0:
             return
         edges = bytearray(KEY * n)
-        self._edge(self.me, self._slot(edges, self.me))
+        self._own_edge(self.me, self._slot(edges, self.me))
         for step in range(1, n):
             i = (self.me + step) % n
             here = self._slot(edges, i)
@@ -247,14 +250,17 @@ class Exchange:
         )
         return group
 
+    def confirm_key(self, group):
+        """The key of every c, from S: a bytearray."""
+        return kdf(bytearray(KEY), group, b"confirm")
+
     def derive(self, group):
         """Everything that comes from S (32 bytes, wiped here)."""
         n = len(self.people)
-        self._confirm_key = bytearray(KEY)
+        self._confirm_key = self.confirm_key(group)
         self.header_key = bytearray(KEY)
         self.sas_key = bytearray(KEY)
         self.chains = bytearray(KEY * n)
-        kdf(self._confirm_key, group, b"confirm")
         kdf(self.header_key, group, b"header")
         kdf(self.sas_key, group, b"sas")
         for i in range(n):
@@ -264,9 +270,14 @@ class Exchange:
     # --- CONFIRM
 
     @property
+    def fails(self):
+        """It cannot succeed any more, in my eyes."""
+        return bool(self.failure or self.spoilt)
+
+    @property
     def ready(self):
         """All SHAREs are in and nothing in them is wrong: CONFIRM may be posted."""
-        return self._confirm_key is not None and not self.failure and not self.spoilt
+        return self._confirm_key is not None and not self.fails
 
     def check(self, confirm_key, index):
         """c of this participant: 16 bytes."""
@@ -344,7 +355,7 @@ class Exchange:
         return head + bytes(sealed)
 
     def _open_signed(self, frame, tag):
-        """(index of the author, Reader of the body) of an ABORT or REVEAL."""
+        """(index of the author, Reader of the body) of an ABORT, WITNESS or REVEAL."""
         index, plain = self._open(frame, tag)
         reader = wire.Reader(plain)
         signature = reader.view(SIGNATURE)
@@ -391,10 +402,7 @@ class Exchange:
 
     def reveal(self):
         """Makes my REVEAL: x, and what stood in the slots when the ABORT came. A frame."""
-        body = bytearray(KEY + KEY + 1)
-        body[:KEY] = self.keys.x
-        body[KEY : 2 * KEY] = self.digest
-        body[2 * KEY] = self._mine
+        body = wire.packed(self.keys.x, self.digest, bytes((self._mine,)))
         frame = self._signed(wire.REVEAL, b"reveal", body)
         wipe(body)
         return frame
@@ -428,7 +436,7 @@ class Exchange:
 
     @property
     def complete(self):
-        return self.confirms_left == 0 and not self.failure and not self.spoilt
+        return self.confirms_left == 0 and not self.fails
 
     def wipe(self, keep_keys=False):
         """At the switch: x, K, E and what only the exchange needed."""

@@ -150,14 +150,14 @@ class Failures:
         if self.session.keys is not spent:
             self.session.keys.wipe()
         self.session.keys = KeyPairs(self._random)
-        self._keys_at = now + _GUESTS_REVEAL if self._guests_owe() else now
+        self._keys_at = now + _GUESTS_REVEAL if self._owing_guests() else now
 
     def _act_keys(self, now):
         """KEYS wait a little for guests that have to testify: once all are in, anyone may propose,
         which closes the trial."""
         if self._keys_at is None:
             return
-        if now < self._keys_at and self._guests_owe():
+        if now < self._keys_at and self._owing_guests():
             self._wake_at(self._keys_at)
             return
         if not self._leave_posted and not self._membership.is_void(self.session.me):
@@ -249,36 +249,35 @@ class Failures:
         if trial.over:
             for index in trial.disowned:
                 self._strike(people[index])
-            if trial.inconsistent and not trial.guilty:
+            if trial.differs and not trial.guilty:
                 self._events.append(events.CarrierInconsistent())
             trial.exchange.abandon()
 
+    def _owing_testimony(self):
+        """Who owes a WITNESS or REVEAL still: Participants."""
+        if not self._trial:
+            return []
+        people = self._trial.exchange.people
+        return [people[index] for index in self._trial.missing()]
+
     def _trial_waits(self):
-        """Whether a member owes a REVEAL still: no PROPOSE is right before it came."""
-        if self._trial:
-            group = self._membership.remaining()
-            for index in self._trial.missing():
-                if self._identify(self._trial.exchange.people[index]) in group:
-                    return True
+        """Whether a member owes one: no PROPOSE is right before it came."""
+        group = self._membership.remaining()
+        for who in self._owing_testimony():
+            if self._identify(who) in group:
+                return True
         return False
 
-    def _guests_owe(self):
-        """Whether guests owe one: those are waited for a little, and not for ever."""
-        if self._trial:
-            people = self._trial.exchange.people
-            for index in self._trial.missing():
-                if isinstance(people[index], Guest):
-                    return True
-        return False
+    def _owing_guests(self):
+        """Guests that owe one: those are waited for a little, and not for ever."""
+        return [who for who in self._owing_testimony() if isinstance(who, Guest)]
 
     def _close_trial(self):
         """The next PROPOSE is accepted, or the session ends."""
         trial = self._trial
         if trial:
-            for index in trial.missing() if self.session else ():
-                guest = trial.exchange.people[index]
-                if isinstance(guest, Guest):
-                    self._guest_failed(guest)
+            for guest in self._owing_guests() if self.session else ():
+                self._guest_failed(guest)
             trial.close()
             trial.exchange.abandon()
         self._trial = None

@@ -43,22 +43,25 @@ class Inviting:
     def _act_guests(self, now):
         """Brings in those who answered my invitations; waits a little so that they come as one
         batch. Returns whether there is something of mine to wait for."""
-        ready = [one for one in self._invites if one.guest and not one.admitted]
+        ready = self._answered()
         if not ready:
             return False
         last = max([one.since for one in ready])
         if len(ready) < len(self._invites) and now < last + self.settings.batch_wait:
             self._wake_at(last + self.settings.batch_wait)
             return True
-        membership = self._membership
-        me = self.session.me
-        room_left = wire.MAX_PARTICIPANTS - len(self.session.members) - len(membership.guests)
-        ready = self._admissible(ready)[: max(0, room_left)]
+        ready = self._admissible(ready)
         if not ready:
             return False
+        membership = self._membership
+        me = self.session.me
         if membership.guests or [one for one in membership.invited if one[3] != me]:
             return self._post_admit(ready, now)
         return self._propose(ADMIT, now, [one.guest for one in ready])
+
+    def _answered(self):
+        """My invitations with a JOIN that is not admitted yet."""
+        return [one for one in self._invites if one.guest and not one.admitted]
 
     def _post_admit(self, ready, now):
         """ADMIT of these, if it is right here; returns whether it was."""
@@ -81,16 +84,17 @@ class Inviting:
         until = self._aborted_at + _ASK_AGAIN
         if now < until and [one for one in self._invites if one.asks_again]:
             return until
-        ready = [one for one in self._invites if one.guest and not one.admitted]
-        ready = self._admissible(ready)
+        ready = self._admissible(self._answered())
         if ready and len(self.session.members) > 1:
             self._post_admit(ready, now)
         return None
 
     def _admissible(self, ready, ahead=False):
         """Those whose INVITE stands (or, `ahead`, is on its way), each with a free nick: its own
-        choice, else the one in its invitation, else that with a number."""
+        choice, else the one in its invitation, else that with a number; no more than there is
+        room for."""
         membership = self._membership
+        room_left = wire.MAX_PARTICIPANTS - len(self.session.members) - len(membership.guests)
         taken = []
         out = []
         for one in ready:
@@ -107,7 +111,7 @@ class Inviting:
             guest.nick = nick
             taken.append(nick)
             out.append(one)
-        return out
+        return out[: max(0, room_left)]
 
     # --- INVITE, APPROVE, CANCEL and EXPEL, of others and again
 
@@ -167,19 +171,16 @@ class Inviting:
                 done.append(one.id)
                 batch = [(it.nick, it.key) for it in still if it.id == one.id]
                 self._post_message(wire.INVITE, encode_invite(one.id, batch), now)
-
         self._admit_at_once(now)
 
     def _admit_at_once(self, now):
         """Guests that are ready come behind their INVITE in one burst: else two members who re-key
         in turn could keep them out for ever."""
-        ready = [one for one in self._invites if one.guest]
-        if ready and self.room.policy != UNANIMOUS and not self._proposed and not self._attempt:
-            room_left = wire.MAX_PARTICIPANTS - len(self.session.members)
-            ready = self._admissible(ready, True)[:room_left]
-            guests = [one.guest for one in ready]
-            if guests and not self._membership.due() and not self._membership.guests:
-                self._propose(ADMIT, now, guests, True)
+        if self.room.policy == UNANIMOUS or self._proposed or self._attempt:
+            return
+        guests = [one.guest for one in self._admissible(self._answered(), True)]
+        if guests and not self._membership.due() and not self._membership.guests:
+            self._propose(ADMIT, now, guests, True)
 
     def _vote_again(self, now):
         """Votes to expel end at the switch too."""

@@ -5,7 +5,7 @@ have held. Knows one dead exchange; knows nothing of who is a member, of time, o
 """
 
 from .exchange import AUTH, CHECK, CONFIRM_IS_MINE, RING, SHARE_IS_MINE
-from .primitives import KEY, kdf, tdh_revealed, wipe
+from .primitives import KEY, tdh_revealed, wipe
 
 
 class Trial:
@@ -32,7 +32,6 @@ class Trial:
         self.may_reveal = reason != CHECK
         self._witnessed = bytearray(n)
         self._x = [None] * n
-        self._digests = [None] * n
         self._mine = bytearray(n)
         self._edges = bytearray(KEY * n)
         self._have_edge = bytearray(n)
@@ -49,9 +48,7 @@ class Trial:
     def take_witness(self, author, digest, mine):
         """One WITNESS of those that are missing."""
         self._witnessed[author] = 1
-        self._mine[author] = mine
-        if digest != self.exchange.digest:
-            self.differs.append(author)
+        self._note(author, digest, mine)
         if self.missing():
             return
         if self.differs:
@@ -65,19 +62,16 @@ class Trial:
     def take(self, author, x, digest, mine):
         """One REVEAL of those that are missing."""
         self._x[author] = x
-        self._digests[author] = digest
-        self._mine[author] = mine
-        if digest != self.exchange.digest:
-            self.differs.append(author)
+        self._note(author, digest, mine)
         if self.reason == AUTH:
             self._judge_auth()
         else:
             self._judge_ring()
 
-    @property
-    def inconsistent(self):
-        """The carrier showed different things (or somebody says so): then nobody is convicted."""
-        return bool(self.differs)
+    def _note(self, author, digest, mine):
+        self._mine[author] = mine
+        if digest != self.exchange.digest:
+            self.differs.append(author)
 
     def close(self):
         """Wipes what was revealed."""
@@ -114,7 +108,7 @@ class Trial:
         silent covers nobody but its neighbours."""
         people = self.exchange.people
         n = len(people)
-        good = [self._digests[i] == self.exchange.digest for i in range(n)]
+        good = [self._x[i] is not None and i not in self.differs for i in range(n)]
         for k in range(n):
             j = (k + 1) % n
             if good[k] and good[j] and not self._have_edge[k]:
@@ -141,8 +135,7 @@ class Trial:
     def _judge_checks(self):
         """All z fit, so S is known: whose c is wrong?"""
         group = self.exchange.group_key(self._edges)
-        key = bytearray(KEY)
-        kdf(key, group, b"confirm")
+        key = self.exchange.confirm_key(group)
         wipe(group)
         for i in range(len(self.exchange.people)):
             if self.exchange.check_holds(i, key):
@@ -161,7 +154,7 @@ class Trial:
         i, j = sorted((k, (k + 1) % len(people)))
         out = self._slot(k)
         tdh_revealed(out, people[i], self._x[i], people[j], self._x[j])
-        kdf(out, out, b"gke", self.exchange.sid, bytes((k,)))
+        self.exchange.edge(k, out, out)
 
 
 def is_in_form(exchange, author, reason, target):

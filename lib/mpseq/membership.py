@@ -74,16 +74,16 @@ class Membership:
         return [who.index for who in self.members if who.index not in self.gone]
 
     def remove(self, index):
-        """For good: by its LEAVE, a proof, a vote, or an ABORT."""
-        if index not in self.gone:
-            self.gone.append(index)
+        """For good: by its LEAVE, a proof, a vote, or an ABORT. Returns whether that is new."""
+        if index in self.gone:
+            return False
+        self.gone.append(index)
+        return True
 
     def part(self, index):
         """The same for one that is due, whatever comes since."""
-        if index not in self.gone:
-            if not self.struck(index):
-                self.silent.append(index)
-            self.gone.append(index)
+        if self.remove(index) and not self.struck(index):
+            self.silent.append(index)
 
     def vote(self, author, target):
         """EXPEL; returns whether it is new."""
@@ -95,7 +95,8 @@ class Membership:
     def is_quiet(self):
         """Nobody is due, doubted or voted against: settle() has nothing to do."""
         return not (
-            self.suspicions.stands or self._votes or self.gone or self._doomed or self._last_due
+            self.suspicions.stands or self._votes or self.gone or self.dropped or self._doomed
+            or self._last_due
         )
 
     def someone_owes_more(self):
@@ -112,7 +113,7 @@ class Membership:
             if target is None:
                 break
             expelled.append(target)
-            self.gone.append(target)  # and votes no more
+            self.remove(target)  # and votes no more
         suspicions = self.suspicions
         self.dropped = list(self._doomed)
         for _, target, _, _ in suspicions.stands:
@@ -136,10 +137,12 @@ class Membership:
         for index in self._last_due:
             if index not in due:
                 self._returns[index] += 1
+        count = len(self.gone)
         for index in due:
             if self._returns[index] >= _RETURNS:
                 self.part(index)
-        self._gather()
+        if len(self.gone) != count:
+            self._gather()
         self._last_due = self.due()
 
     def _gather(self):
@@ -247,13 +250,13 @@ class Membership:
         """Whether everyone has approved this inviter's invitation, if the policy asks for it."""
         if self._policy != UNANIMOUS:
             return True
-        for one in self.invited:
-            if one[0] == key and one[3] == inviter:
-                for index in self.group:
-                    if index != inviter and (index, key, one[2]) not in self._approvals:
-                        return False
-                return True
-        return False
+        one = self._invitation(key, inviter)
+        if one is None:
+            return False
+        for index in self.group:
+            if index != inviter and (index, key, one[2]) not in self._approvals:
+                return False
+        return True
 
     def take_cancel(self, author, key, invitation_id):
         """By the inviter, or by the device that would be replaced; returns the inviter's index."""
@@ -279,12 +282,7 @@ class Membership:
 
     def convict(self, who):
         """A member is removed, a guest dropped; returns whether that is new."""
-        if not isinstance(who, int):
-            return self.drop(who)
-        if who in self.gone:
-            return False
-        self.gone.append(who)
-        return True
+        return self.remove(who) if isinstance(who, int) else self.drop(who)
 
     def _prune(self):
         """Approvals are of invitations that stand."""
@@ -388,10 +386,13 @@ class Membership:
 
     def is_invited(self, key, author):
         """Whether an INVITE of this author for this key stands."""
+        return self._invitation(key, author) is not None
+
+    def _invitation(self, key, author):
         for one in self.invited:
             if one[0] == key and one[3] == author:
-                return True
-        return False
+                return one
+        return None
 
     def _checked_guests(self, author, guests):
         """Guests as the group takes them: invited by this author, nobody twice, and with a nick

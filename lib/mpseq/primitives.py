@@ -156,12 +156,16 @@ def tdh(out, identity, keys, key, y, first):
         dh(keys.x, key, view[32:64] if first else view[0:32])
         dh(keys.x, y, view[64:96])
         if first:
-            ends = (identity.public, keys.y, key, y)
+            _hash_tdh(out, view, identity.public, keys.y, key, y)
         else:
-            ends = (key, y, identity.public, keys.y)
-        blake2b_framed(_NO_KEY, out, b"tdh", view[0:32], view[32:64], view[64:96], *ends)
+            _hash_tdh(out, view, key, y, identity.public, keys.y)
     finally:
         wipe(shared)
+
+
+def _hash_tdh(out, shared, *ends):
+    """`shared`: three results, 96 bytes; `ends`: A and y of the lower index, then of the other."""
+    blake2b_framed(_NO_KEY, out, b"tdh", shared[0:32], shared[32:64], shared[64:96], *ends)
 
 
 def tdh_revealed(out, low, x_low, high, x_high):
@@ -173,8 +177,7 @@ def tdh_revealed(out, low, x_low, high, x_high):
         dh(x_high, low.key, view[0:32])
         dh(x_low, high.key, view[32:64])
         dh(x_low, high.y, view[64:96])
-        ends = (low.key, low.y, high.key, high.y)
-        blake2b_framed(_NO_KEY, out, b"tdh", view[0:32], view[32:64], view[64:96], *ends)
+        _hash_tdh(out, view, low.key, low.y, high.key, high.y)
     finally:
         wipe(shared)
 

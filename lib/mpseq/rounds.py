@@ -8,7 +8,7 @@ from .attempt import Attempt, Joiner
 from .bodies import ADMIT, REKEY, REMOVE, Proposal, read_invitee, read_proposal
 from .code import session_code
 from .exchange import Exchange
-from .failures import _GUESTS_REVEAL, Failures
+from .failures import Failures
 from .invitation import ID
 from .inviting import Inviting
 from .membership import Membership
@@ -91,12 +91,13 @@ class Rounds(Failures, Inviting, Joiner):
         heard = self._membership.is_void(self.session.me)
         if heard and not self._attempt:
             self._out(False)
-        elif now < anyway and (heard or self._attempt or self._outbox.texts or (
-            len(self.session.members) == 1 and self.session.waiting  # my last words come back
-        )):
+            return
+        alone = len(self.session.members) == 1
+        last_words = self._outbox.texts or (alone and self.session.waiting)
+        if now < anyway and (heard or self._attempt or last_words):
             if heard or not self._leave_posted:
                 self._wake_at(anyway)
-        elif heard or (len(self.session.members) == 1 and not self._attempt):
+        elif heard or (alone and not self._attempt):
             self._out(False)
         elif not self._leave_posted:
             self._leave_posted = True
@@ -119,9 +120,6 @@ class Rounds(Failures, Inviting, Joiner):
     def _act_propose(self, now):
         membership = self._membership
         if membership.keys_missing() or self._trial_waits():
-            return
-        if self._guests_owe() and now < self._aborted_at + _GUESTS_REVEAL:
-            self._wake_at(self._aborted_at + _GUESTS_REVEAL)
             return
         due = membership.due()
         if due:
@@ -398,12 +396,12 @@ class Rounds(Failures, Inviting, Joiner):
             for index in range(len(people))
         ]
         old = self.session
-        before = old.members if old else []
+        were_in = old.members if old else []
         joined = [
             who for who in members
-            if find(before, who.key) < 0 or (old and isinstance(people[who.index], Guest))
+            if find(were_in, who.key) < 0 or (old and isinstance(people[who.index], Guest))
         ]
-        left = [who for who in before if find(members, who.key) < 0]
+        left = [who for who in were_in if find(members, who.key) < 0]
         if len(people) == 1:
             session = Session.alone(exchange, signing_key(self._random), members)
         else:

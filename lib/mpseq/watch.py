@@ -3,7 +3,7 @@ of Conversation that decides when silence is an answer.
 """
 
 from . import errors, events, wire
-from .roster import Guest, find
+from .roster import Guest, by_key, find
 from .suspicion import ACK, FRAME, KEYS, REVEAL, STRIKES, SUSPECT
 
 # By the kind of debt.
@@ -89,11 +89,9 @@ class Watch:
         ]
 
     def _unrevealed(self):
-        if not self._trial:
-            return []
-        people = self._trial.exchange.people
-        owing = [people[index] for index in self._trial.missing()]
-        return [self._identify(who) for who in owing if not isinstance(who, Guest)]
+        return [
+            self._identify(who) for who in self._owing_testimony() if not isinstance(who, Guest)
+        ]
 
     def _waits_for_ack(self, target, place):
         for text, _ in self._unacked:
@@ -167,8 +165,7 @@ class Watch:
         if isinstance(target, int):
             who = self._member(target)
         else:
-            people = self._attempt.exchange.people
-            who = people[find(people, target)]
+            who = by_key(self._attempt.exchange.people, target)
         return who.nick, who.key
 
     def _receive_expel(self, author, body):
@@ -193,7 +190,7 @@ class Watch:
             if self._stood:
                 me = self.session.me
                 self._stood = [one for one in self._stood if suspicions.suspects(me, one[0])]
-        if membership.is_quiet() and not membership.dropped:
+        if membership.is_quiet():
             self._due_at = None
             return
         before = membership.due()
@@ -248,7 +245,7 @@ class Watch:
         debts = self._debts()
         open_now = [(self._on_the_wire(one[0]), one[1], one[2]) for one in debts]
         self._suspected = [one for one in self._suspected if one in open_now]
-        for target, kind, debt, since, patience in debts:
+        for said, (target, kind, debt, since, patience) in zip(open_now, debts):  # noqa: B905
             if kind == ACK and self._last_confirm and session.heard()[target] == 0:
                 at = max(since, self._unheard_until) + _STRAGGLER
                 if now < at:
@@ -256,8 +253,7 @@ class Watch:
                 else:  # it may have missed the end of the exchange that led here
                     self._outbox.frames.append(self._last_confirm)
                     self._last_confirm = None
-            who = self._on_the_wire(target)
-            if (who, kind, debt) in self._suspected:
+            if said in self._suspected:
                 continue
             if target in self._absent and kind != ACK:  # that may be owed for up to 60 s
                 patience = min(patience, self.settings.suspect_absent_after)
@@ -265,8 +261,8 @@ class Watch:
             if now < at:
                 self._wake_at(at)
                 continue
-            self._suspected.append((who, kind, debt))
-            self._post_message(wire.SUSPECT, bytes((kind, who)) + wire.varint(debt), now)
+            self._suspected.append(said)
+            self._post_message(wire.SUSPECT, bytes((kind, said[0])) + wire.varint(debt), now)
 
     def _ask_around(self, now):
         """A re-key is long due and it is for others to propose it: are they there? An ACK that
@@ -288,7 +284,7 @@ class Watch:
         alive = membership.alive()
         found = []
         attempt = self._attempt
-        if attempt and not attempt.exchange.failure and not attempt.exchange.spoilt:
+        if attempt and not attempt.exchange.fails:
             for target in self._slow():
                 found.append((target, FRAME, self._stage(), attempt.waits_since, patience))
         for target in alive:

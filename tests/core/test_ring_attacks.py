@@ -166,7 +166,7 @@ def test_a_seat_of_one_who_was_never_there_filled_by_both_its_neighbours():
     for nick in ("kim", "lea"):
         other = house[nick]._attempt.exchange
         k = seat if people[(seat + 1) % 4].nick == nick else (seat - 1) % 4
-        other._edge(k, view[:32] if nick == "kim" else view[32:])
+        other._own_edge(k, view[:32] if nick == "kim" else view[32:])
         own = other._slot(other._pair, seat)
         at = 160 + 8 * (other.me if other.me < seat else other.me - 1)
         plain[at : at + 8] = other._auth(own, seat, other.me, false.statement[1])

@@ -81,8 +81,8 @@ def test_first_a_colluding_neighbour_filling_an_absent_members_seat():
     exchanges = {nick: house[nick]._attempt.exchange for nick in (left, right)}
     z = bytearray(32)
     after = bytearray(32)
-    exchanges[left]._edge(1, z)  # d of left and absent
-    exchanges[right]._edge(2, after)
+    exchanges[left]._own_edge(1, z)  # d of left and absent
+    exchanges[right]._own_edge(2, after)
     for at in range(32):
         z[at] ^= after[at]
     true = [frame for sender, frame in carrier.held if sender == absent][0]

@@ -400,8 +400,7 @@ MUTATIONS = [
     ),
     Mutation(
         CHEATERS, "an exchange completes with one who is convicted", "exchange",
-        "self.confirms_left == 0 and not self.failure and not self.spoilt",
-        "self.confirms_left == 0 and not self.failure",
+        "        return bool(self.failure or self.spoilt)", "        return bool(self.failure)",
         ("test_insider_copies",),
     ),
     Mutation(
@@ -426,12 +425,10 @@ MUTATIONS = [
     Mutation(
         CHEATERS, "convicted although the slots differ", "judgement",
         (
-            "        self._digests[author] = digest\n        self._mine[author] = mine\n        if digest != self.exchange.digest:\n            self.differs.append(author)\n",
-            "        good = [self._digests[i] == self.exchange.digest for i in range(n)]",
+            "        self._mine[author] = mine\n        if digest != self.exchange.digest:\n            self.differs.append(author)\n",
         ),
         (
-            "        self._digests[author] = digest\n        self._mine[author] = mine\n",
-            "        good = [self._digests[i] is not None for i in range(n)]",
+            "        self._mine[author] = mine\n",
         ),
         ("test_cheaters",),
     ),
@@ -489,7 +486,7 @@ MUTATIONS = [
     ),
     Mutation(
         CHEATERS, "an expelled member's vote counts", "membership",
-        "            self.gone.append(target)  # and votes no more\n", "            break\n",
+        "            self.remove(target)  # and votes no more\n", "            break\n",
         ("test_cheaters",),
     ),
     Mutation(
@@ -568,7 +565,7 @@ MUTATIONS = [
     ),
     Mutation(
         CHEATERS, "KEYS do not wait for guests that have to testify", "failures",
-        "        self._keys_at = now + _GUESTS_REVEAL if self._guests_owe() else now", "        self._keys_at = now",
+        "        self._keys_at = now + _GUESTS_REVEAL if self._owing_guests() else now", "        self._keys_at = now",
         ("test_review_guests",),
     ),
     Mutation(
@@ -618,7 +615,7 @@ MUTATIONS = [
         STRANGERS, "a changed copy of an INVITATION is a second one", "conversation",
         (
             "        if check_invitation(frame)[:8] in self._opened or frame in",
-            "        self._opened.append(check_invitation(frame)[:8])",
+            "        self._opened.append(e)",
         ),
         (
             "        check_invitation(frame)\n        if frame in self._opened or frame in",
@@ -653,8 +650,8 @@ MUTATIONS = [
     ),
     Mutation(
         CHEATERS, "who is parted from for its strikes counts as silent", "membership",
-        "            if not self.struck(index):\n                self.silent.append(index)",
-        "            self.silent.append(index)",
+        "        if self.remove(index) and not self.struck(index):",
+        "        if self.remove(index):",
         ("test_review_failures",),
     ),
     Mutation(
