@@ -30,6 +30,7 @@ natmod_file = $(BUILD)/natmod/monocypher-mpy6.3-$(1).mpy
 FIRMWARE := $(foreach board,qemu-rv32 qemu-cortex-m3,$(BUILD)/firmware/$(board).elf $(BUILD)/firmware/$(board)-plain.elf)
 UNIX := $(BUILD)/unix/mpseq-micropython $(BUILD)/unix/micropython-plain
 ROOMY := $(BUILD)/firmware/qemu-rv32-roomy.elf
+MIP := $(CURDIR)/dist/mip
 TEST_NATMODS := $(foreach arch,x64 rv32imc armv7m,$(call natmod_file,$(arch)))
 PROBED_ARCHS := x64 rv32imc armv7m
 probe_file = $(BUILD)/native/probe-$(1).mpy
@@ -38,7 +39,7 @@ PROBES := $(foreach arch,$(PROBED_ARCHS),$(call probe_file,$(arch))) $(SANITIZED
 READY = $(STAMPS)/python $(UNIX) $(FIRMWARE) $(TEST_NATMODS)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps unix firmware natmod natmods mpy demo test mutants prove fuzz probes sanitize bench lint vectors clean distclean FORCE
+.PHONY: help deps unix firmware natmod natmods mpy mip demo test mutants prove fuzz probes sanitize bench lint vectors clean distclean FORCE
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -79,6 +80,10 @@ firmware: $(FIRMWARE) ## firmware for the emulated boards (RV32IMC, Cortex-M3), 
 natmod: $(call natmod_file,$(or $(ARCH),x64)) ## the native module as a file to import: ARCH=x64 (or x86 armv7m rv32imc …)
 
 mpy: $(BUILD)/mpy/.done ## the library precompiled, for boards without it in their firmware: build/mpy
+
+mip: natmods mpy $(STAMPS)/python ## packages for `mpremote mip` and `mpseq deploy`, one an architecture: dist/mip
+	@$(PYTHON) -m mpseq_tools.mip --library $(BUILD)/mpy --natmods $(dir $(call natmod_file,x64)) --out $(MIP) \
+		--project host_tools/pyproject.toml
 
 natmods: $(foreach arch,$(NATMOD_ARCHS),$(call natmod_file,$(arch))) ## the native module for every architecture
 
