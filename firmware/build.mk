@@ -49,15 +49,17 @@ LINKED_NEEDS = $(MONOCYPHER_SOURCES) $(module_files) $(frozen_files)
 
 # --- unix ------------------------------------------------------------------------------------------
 
+# Anew under its name, because the old one may be running.
+place_unix = cp $(@D)/obj-$(@F)/$(@F) $@.new && mv $@.new $@
 unix_make = $(UPSTREAM) $(MPY_DIR)/ports/unix VARIANT_DIR=$(CURDIR)/firmware/unix BUILD=$(BUILD)/unix/obj-$(@F) PROG=$(@F) $(PORT_ARGS)
 
 $(BUILD)/unix/mpseq-micropython: $(PORT_NEEDS) $(LINKED_NEEDS) $(variant_files)
 	@$(STEP) "MicroPython for unix, with mpseq" "$(BUILD_CURE)" $(unix_make) USER_C_MODULES=$(MODS)/linked $(LINKED_ARGS)
-	@cp $(@D)/obj-$(@F)/$(@F) $@
+	@$(place_unix)
 
 $(BUILD)/unix/micropython-plain: $(PORT_NEEDS) $(variant_files)
 	@$(STEP) "MicroPython for unix, plain" "$(BUILD_CURE)" $(unix_make) $(PLAIN_ARGS)
-	@cp $(@D)/obj-$(@F)/$(@F) $@
+	@$(place_unix)
 
 # --- the emulated boards ---------------------------------------------------------------------------
 
@@ -65,7 +67,7 @@ $(BUILD)/unix/micropython-plain: $(PORT_NEEDS) $(variant_files)
 board = $(if $(findstring rv32,$(1)),QEMU_RV32,QEMU_CORTEX_M3)
 qemu_make = $(UPSTREAM) $(MPY_DIR)/ports/qemu BOARD=$(call board,$(@F)) BOARD_DIR=$(CURDIR)/boards/$(call board,$(@F)) \
 	BUILD=$(BUILD)/firmware/obj-$(basename $(@F)) $(PORT_ARGS)
-place_firmware = cp $(@D)/obj-$(basename $(@F))/firmware.elf $@
+place_firmware = cp $(@D)/obj-$(basename $(@F))/firmware.elf $@.new && mv $@.new $@
 
 define board_rules
 $(BUILD)/firmware/$(1).elf: $$(PORT_NEEDS) $$(LINKED_NEEDS) $$(board_files) $$(wildcard boards/$(call board,$(1))/*)
@@ -129,7 +131,7 @@ $(SANITIZED): $(BUILD)/unix/mpseq-micropython tests/native/asan_nlr.c
 		VARIANT_DIR=$(CURDIR)/firmware/unix BUILD=$(@D)/obj-sanitized PROG=$(@F) STRIP= $(PORT_ARGS) \
 		USER_C_MODULES=$(MODS)/linked $(LINKED_ARGS) CFLAGS_EXTRA="-g $(SANITIZE)" \
 		LDFLAGS_EXTRA="$(SANITIZE) -Wl,--wrap=nlr_jump $(CURDIR)/tests/native/asan_nlr.c"
-	@cp $(@D)/obj-sanitized/$(@F) $@
+	@cp $(@D)/obj-sanitized/$(@F) $@.new && mv $@.new $@
 
 
 # --- our C without a warning -----------------------------------------------------------------------

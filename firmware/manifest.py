@@ -4,7 +4,7 @@ import os
 
 CPYTHON = ("_pymonocypher.py", "_cryptolib.py")
 
-for name in ("mpseq", "mpseq_aio"):
+for name in ("mpseq", "mpseq_aio", "mpseq_board"):
     root = os.path.join("..", "lib", name)
     files = [
         os.path.relpath(os.path.join(folder, file), root)

@@ -3,6 +3,9 @@
     with Board("qemu-rv32", seed=os.urandom(64)) as board:
         print(board.exec("import os; print(os.urandom(8))"))
 
+    with Board("qemu-rv32", disk="porch.img", prompt=False) as board:
+        ...  # runs the main.py that it finds on its disk
+
 ``board.port`` is a serial device like any real board's. Anyone may open it while no call of this
 class is running; what the board writes goes to whoever reads first.
 """
@@ -18,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 
 SEED_SIZE = 64
+DISK_SIZE = 1 << 20
 
 # QEMU's program and machine, and where the firmware looks for its seed.
 _MACHINES = {
@@ -43,6 +47,16 @@ def firmware_path(name: str, linked: bool = True) -> Path:
     return Path(build) / "firmware" / f"{name}{'' if linked else '-plain'}.elf"
 
 
+def _made_disk(path: Path) -> Path:
+    path = path.absolute()
+    if len(os.fsencode(path)) > 500:
+        raise ValueError(f"the path of a disk must not be longer than 500 bytes: {path}")
+    if not path.exists():
+        with path.open("xb") as file:
+            file.truncate(DISK_SIZE)
+    return path
+
+
 def _kill(process: "subprocess.Popen[bytes]") -> None:
     if process.poll() is None:
         process.kill()
@@ -60,10 +74,23 @@ class Board:
     :param icount: let one instruction take one nanosecond of the board's time, whatever the host
         does; the clocks then count instructions.
     :param seed: 64 bytes for ``os.urandom``; without them it raises RuntimeError on the board.
+    :param disk: a file that is the board's flash memory, with LittleFS at ``/``, and outlives
+        it; made with 1 MiB if it is not there. With one the board runs its boot.py and main.py
+        like a real one, and killing it is a power cut. One board at a time may have it.
+    :param prompt: wait for the prompt, at most ``start_timeout`` seconds. Without, a main.py
+        that runs for ever goes on: read what it says from ``port``, or call :meth:`start`,
+        which interrupts it.
     """
 
     def __init__(
-        self, name: str, linked: bool = True, icount: bool = False, seed: bytes | None = None
+        self,
+        name: str,
+        linked: bool = True,
+        icount: bool = False,
+        seed: bytes | None = None,
+        disk: str | os.PathLike[str] | None = None,
+        prompt: bool = True,
+        start_timeout: float = _START_TIMEOUT,
     ) -> None:
         if name not in _MACHINES:
             raise ValueError(f"no board {name!r}; there are {', '.join(BOARDS)}")
@@ -72,17 +99,20 @@ class Board:
         self.name = name
         self.port = ""
         self._fd = -1
-        self._process = self._start(name, firmware_path(name, linked), icount, seed)
+        place = None if disk is None else _made_disk(Path(disk))
+        self._process = self._start(name, firmware_path(name, linked), icount, seed, place)
         weakref.finalize(self, _kill, self._process)
         try:
-            self._open_port()
+            self._open_port(time.monotonic() + start_timeout)
+            if prompt:
+                self.await_prompt(start_timeout)
         except BaseException:
             self.close()
             raise
 
     @staticmethod
     def _start(
-        name: str, firmware: Path, icount: bool, seed: bytes | None
+        name: str, firmware: Path, icount: bool, seed: bytes | None, disk: Path | None
     ) -> "subprocess.Popen[bytes]":
         program, machine, seed_address = _MACHINES[name]
         if not firmware.is_file():
@@ -90,7 +120,11 @@ class Board:
         found = shutil.which(program)
         if found is None:
             raise BoardError(f"no {program}: run `make deps`")
-        command = [found, *machine, "-nographic", "-monitor", "none", "-semihosting"]
+        semihosting = "enable=on,target=native"
+        if disk is not None:
+            semihosting += ",arg=disk=" + str(disk).replace(",", ",,")
+        command = [found, *machine, "-nographic", "-monitor", "none"]
+        command += ["-semihosting-config", semihosting]
         command += ["-serial", "pty", "-kernel", str(firmware)]
         setpriv = shutil.which("setpriv")
         if setpriv:  # not a preexec_fn, which may hang in a process with threads
@@ -118,8 +152,7 @@ class Board:
             for fd in fds:
                 os.close(fd)
 
-    def _open_port(self) -> None:
-        deadline = time.monotonic() + _START_TIMEOUT
+    def _open_port(self, deadline: float) -> None:
         stdout = self._process.stdout
         assert stdout is not None
         said = b""
@@ -133,9 +166,10 @@ class Board:
         self.port = match[1].decode()
         # Held open to the end: when the last reader goes, QEMU stops looking for a second.
         self._fd = os.open(self.port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        self._await_prompt(deadline)
 
-    def _await_prompt(self, deadline: float) -> None:
+    def await_prompt(self, timeout: float = 10.0) -> None:
+        """Wait until the board is at its prompt, after a reset perhaps; what it said is gone."""
+        deadline = time.monotonic() + timeout
         # What the board says before somebody listens is lost, its first prompt perhaps with it.
         while True:
             try:
@@ -242,6 +276,10 @@ class Board:
         """
         self.start(code, timeout)
         return self.wait(timeout)
+
+    def press(self, text: str, timeout: float = 10.0) -> None:
+        """Press keys; "\\x04" at the prompt is a soft reset."""
+        self._write(text.encode(), time.monotonic() + timeout)
 
     def interrupt(self, timeout: float = 10.0) -> None:
         """Press Ctrl-C: KeyboardInterrupt in the running program."""

@@ -10,6 +10,11 @@
 #include "ports/qemu/uart.h"
 #include "shared/runtime/interrupt_char.h"
 
+#include "board.h"
+#include "disk.h"
+#include "kept.h"
+#include "random.h"
+
 #define REG32(address) (*(volatile uint32_t *)(address))
 #define REG8(address) (*(volatile uint8_t *)(address))
 
@@ -31,6 +36,9 @@
 #define UART_FCR REG8(0x10000002)
 #define UART_SOURCE (10)
 #define MIE_TIMER_AND_EXTERNAL (0x880)
+
+#define RESET_REGISTER REG32(0x00100000)
+#define RESET_REQUEST (0x7777)
 
 #define TICKS_PER_US (10)
 #define COUNTER MTIME_LOW
@@ -85,6 +93,9 @@ static void acknowledge(void) {
 #define UART_RX_IRQ (1 << 0)
 #define SCB_ICSR REG32(0xe000ed04)
 #define SCB_ICSR_UNPEND_SYSTICK (1 << 25)
+
+#define RESET_REGISTER REG32(0xe000ed0c)
+#define RESET_REQUEST (0x05fa0004)
 
 #define CPU_TICKS_PER_MS (25000)
 #define TICKS_PER_US (1)
@@ -174,6 +185,41 @@ void mp_hal_delay_us(mp_uint_t us) {
     }
 }
 
+// --- reset and watchdog ----------------------------------------------------------------------
+
+static struct {
+    uint32_t timeout_ms; // 0: not started
+    uint32_t fed_ms;
+} watchdog;
+
+NORETURN void board_reset(reset_cause_t cause) {
+    board_random_before_reset();
+    disk_close();
+    KEPT->reset_cause = cause;
+    RESET_REGISTER = RESET_REQUEST;
+    for (;;) {
+    }
+}
+
+reset_cause_t board_reset_cause(void) {
+    return KEPT->reset_cause ? KEPT->reset_cause : RESET_POWER_ON;
+}
+
+void board_watchdog(uint32_t timeout_ms) {
+    watchdog.timeout_ms = timeout_ms;
+    board_watchdog_feed();
+}
+
+void board_watchdog_feed(void) {
+    watchdog.fed_ms = mp_hal_ticks_ms();
+}
+
+static void watchdog_check(void) {
+    if (watchdog.timeout_ms && now.ms - watchdog.fed_ms > watchdog.timeout_ms) {
+        board_reset(RESET_WATCHDOG);
+    }
+}
+
 // --- the console -----------------------------------------------------------------------------
 
 // Nothing is ever lost: what finds no room here stays in the UART, and QEMU holds the host up.
@@ -210,6 +256,7 @@ static bool receive(void) {
 void board_poll(void) {
     receive();
     clock_update();
+    watchdog_check();
 }
 
 // Waits for input or for the time to pass, and may return early; a negative time is for ever.
@@ -222,6 +269,7 @@ void board_wait(int timeout_ms) {
     acknowledge();
     receive();
     clock_update();
+    watchdog_check();
 }
 
 uintptr_t __wrap_mp_hal_stdio_poll(uintptr_t poll_flags) {

@@ -19,6 +19,12 @@
 #define MICROPY_PY_OS_URANDOM (1)
 #define MICROPY_PY_OS_INCLUDEFILE "modos_qemu.h"
 
+// The port's own machine module ends QEMU instead of the reset, and has no watchdog.
+#undef MICROPY_PY_MACHINE_INCLUDEFILE
+#define MICROPY_PY_MACHINE_INCLUDEFILE "modmachine_qemu.h"
+#define MICROPY_PY_MACHINE_WDT (1)
+#define MICROPY_PY_MACHINE_WDT_INCLUDEFILE "machine_wdt_qemu.h"
+
 void board_poll(void);
 void board_wait(int timeout_ms);
 

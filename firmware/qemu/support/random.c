@@ -1,21 +1,15 @@
 // The random source of an emulated board. QEMU gives these machines no entropy, so the host puts a
 // seed of 64 bytes into memory before the start. The first call takes it, erases it there and keeps
 // a key; every 32 bytes given out replace that key (ChaCha20 with fast key erasure), so that what is
-// in memory later tells nothing of what was drawn before.
+// in memory later tells nothing of what was drawn before. A reset brings the host's seed back into
+// memory: the board leaves another one for itself, which comes first.
 
 #include <string.h>
 
+#include "kept.h"
 #include "random.h"
 
-// Beyond the linker script's RAM and stack.
-#if defined(QEMU_SOC_VIRT)
-#define SEED ((volatile uint8_t *)0x80700000)
-#elif defined(QEMU_SOC_MPS2)
-#define SEED ((volatile uint8_t *)0x21000000)
-#endif
-
 #define KEY_SIZE (32)
-#define SEED_SIZE (64)
 
 static uint8_t key[KEY_SIZE];
 static enum { UNSEEDED, NO_SEED, SEEDED } state;
@@ -60,24 +54,28 @@ static void block(uint8_t out[64], const uint8_t chacha_key[KEY_SIZE]) {
     wipe(s, sizeof(s));
 }
 
-static void take_seed(void) {
+static bool is_there(const volatile uint8_t *seed) {
     uint8_t any = 0;
+    for (size_t i = 0; i < SEED_SIZE; i++) {
+        any |= seed[i];
+    }
+    return any;
+}
+
+static void take_seed(void) {
+    volatile uint8_t *seed = is_there(KEPT->seed_after_reset) ? KEPT->seed_after_reset : KEPT->seed;
     uint8_t out[64];
+    state = is_there(seed) ? SEEDED : NO_SEED;
     for (size_t i = 0; i < KEY_SIZE; i++) {
-        key[i] = SEED[i];
-        any |= key[i];
+        key[i] = seed[i];
     }
     block(out, key);
     for (size_t i = 0; i < KEY_SIZE; i++) {
-        uint8_t half = SEED[KEY_SIZE + i];
-        any |= half;
-        key[i] = out[i] ^ half;
+        key[i] = out[i] ^ seed[KEY_SIZE + i];
     }
-    for (size_t i = 0; i < SEED_SIZE; i++) {
-        SEED[i] = 0;
-    }
+    wipe((void *)KEPT->seed, SEED_SIZE);
+    wipe((void *)KEPT->seed_after_reset, SEED_SIZE);
     wipe(out, sizeof(out));
-    state = any ? SEEDED : NO_SEED;
 }
 
 bool board_random(uint8_t *out, size_t size) {
@@ -98,4 +96,14 @@ bool board_random(uint8_t *out, size_t size) {
     }
     wipe(drawn, sizeof(drawn));
     return true;
+}
+
+void board_random_before_reset(void) {
+    uint8_t next[SEED_SIZE];
+    if (board_random(next, SEED_SIZE)) {
+        for (size_t i = 0; i < SEED_SIZE; i++) {
+            KEPT->seed_after_reset[i] = next[i];
+        }
+        wipe(next, SEED_SIZE);
+    }
 }
