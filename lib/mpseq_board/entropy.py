@@ -32,16 +32,11 @@ import time
 from mpseq.primitives import H, kdf, wipe
 from mpseq_aio.entropy import urandom
 
-from .store import Slots, StoreError, chip_id, platform
-
-_MAGIC = b"mpseqS\x01"
-_INJECTION = 32  # bytes that count
-_RUN = 9  # equal bytes in a row: 1 + 30 / 4
-_MOST = 71  # of one byte in 512: 1 + critbinom(512, 1/16, 1 - 2^-30)
-_CURE = "; cure: give it 64 random bytes from a host, with mpseq deploy"
+from .store import KeyStoreError, Slots, chip_id, platform
 
 _ticks = getattr(time, "ticks_cpu", None) or time.perf_counter_ns
 _time = getattr(time, "time_ns", time.time)
+_CURE = ": give it 64 random bytes of a host (mpseq deploy)"
 
 
 class Untrusted(Exception):
@@ -49,47 +44,20 @@ class Untrusted(Exception):
 
 
 def faults(first, second):
-    """What is wrong with two reads of 256 bytes of a random source, "" when nothing is."""
+    """What is wrong with two reads of 256 bytes of a random source; "" when nothing is."""
     if first == second:
         return "gives the same twice"
     counts = bytearray(256)
-    run = 0
-    last = -1
+    run = last = -1
     for part in (first, second):
         for byte in part:
             run = run + 1 if byte == last else 1
             last = byte
             counts[byte] += 1
-            if run >= _RUN or counts[byte] >= _MOST:
+            # 1 + 30 / 4 equal ones in a row; 1 + critbinom(512, 1/16, 1 - 2^-30) of 512
+            if run >= 9 or counts[byte] >= 71:
                 return "repeats itself"
     return ""
-
-
-def _jitter():
-    samples = bytearray(64)
-    for at in range(64):
-        H(samples)
-        samples[at] = _ticks() & 255
-    return samples
-
-
-class _Radio:
-    """An ESP32's Wi-Fi station, on while this is entered and then again as it was."""
-
-    def __enter__(self):
-        import network
-
-        self._station = network.WLAN(network.STA_IF)
-        self._was_on = self._station.active()
-        self._station.active(True)
-        self._saving = self._station.config("pm")
-        self._station.config(pm=network.WLAN.PM_NONE)  # a radio that sleeps makes no noise
-        time.sleep_ms(100)
-
-    def __exit__(self, *_):
-        self._station.config(pm=self._saving)
-        if not self._was_on:
-            self._station.active(False)
 
 
 class Source:
@@ -101,115 +69,120 @@ class Source:
 
     def __init__(self, folder):
         self._state = bytearray(32)
-        self._chip = H(b"seed of chip", chip_id())
-        self._trusted = platform == "system"
-        self._why = "os.urandom of this board (%s) is not trusted by itself" % platform
-        self._unkept = ""
+        self._trusted = False
+        self._problem = "os.urandom of this board (%s) is not trusted alone" % platform + _CURE
+        self._chip = H(b"chip", chip_id())
+        self._slots = Slots(folder + "/seed", b"mpseqS\x01", 65)
         try:
             os.mkdir(folder)
         except OSError:
             pass  # there already; else the seed cannot be written, which is told
-        self._slots = Slots(folder + "/seed", _MAGIC, 65)
-        seeded = self._read_seed()
-        self.health = self._read_system(seeded)
-        if self.health:
-            self._trusted = False
-            self._why = "os.urandom " + self.health
-        jitter = _jitter()
-        self._absorb(b"board", chip_id(), str(_time()).encode(), jitter)
-        self._trusted = self._trusted or seeded
+        self._take_seed()
+        self.health = self._take_urandom()
+        samples = bytearray(64)
+        for at in range(64):
+            H(samples)
+            samples[at] = _ticks() & 255
+        self._absorb(b"board", chip_id(), str(_time()).encode(), samples)
         try:
             self._keep(self._trusted)
-        except OSError:
-            pass
+        except KeyStoreError as error:
+            self._trusted = False
+            self._problem = str(error)
 
     @property
     def problems(self):
-        found = () if self._trusted else (self._why + _CURE,)
-        return found + (self._unkept,) if self._unkept else found
+        return () if self._trusted else (self._problem,)
 
     def random(self, size):
         """`size` bytes in a bytearray of its own; Untrusted when there are problems."""
-        if self.problems:
-            raise Untrusted("; ".join(self.problems))
+        if not self._trusted:
+            raise Untrusted(self._problem)
         try:
             more = urandom(32)
         except Exception:
-            more = b""  # the state has all that is trusted
+            more = b""  # what is trusted is in the state
         self._absorb(b"more", str(_ticks()).encode(), more)
         out = bytearray(size)
         view = memoryview(out)
         for at in range(0, size, 64):
             kdf(view[at : at + 64], self._state, b"out")
-            kdf(self._state, self._state, b"next")
+            self._absorb(b"next")
         return out
 
     def inject(self, data):
         """Takes in a host's random bytes, 32 or more, 64 for preference; the seed file remembers
-        them at once. ValueError when they are too few or not random, OSError when the seed cannot
-        be written: then they do not count."""
-        if len(data) < _INJECTION or len(set(data)) < _INJECTION // 2:
+        them at once. ValueError when they are too few or not random; KeyStoreError when the seed
+        cannot be written: then they do not count."""
+        if len(data) < 32 or len(set(data)) < 16:
             raise ValueError("32 random bytes or more are needed")
         self._absorb(b"host", data)
         self._keep(True)
-        self._trusted = True
 
     def _absorb(self, *parts):
         kdf(self._state, self._state, *parts)
 
-    def _read_seed(self):
-        """Takes in the stored seed; whether what it was made of was trusted on this chip."""
-        trusted = False
+    def _take_seed(self):
         try:
             found = self._slots.read()
-        except StoreError as error:
-            self._why = str(error)
-            return False
-        for _, seed in found:
+        except KeyStoreError as error:
+            self._problem = str(error) + _CURE
+            return
+        for _, seed, _ in found:
             self._absorb(b"seed", seed)
             if seed[1:33] == self._chip:
-                trusted = trusted or seed[0] == 1
+                self._trusted = self._trusted or bool(seed[0])
             else:
-                self._why = "the seed is of another board, of which this is a copy"
+                self._problem = "this board has the seed of another, copied" + _CURE
             wipe(seed)
-        return trusted
 
-    def _read_system(self, seeded):
-        """Takes in os.urandom; what is wrong with it. On an ESP32 with the radio, once."""
-        if platform == "esp32" and not seeded:
+    def _take_urandom(self):
+        """What is wrong with it. On an ESP32 that nobody has trusted yet, with the radio on."""
+        if platform == "esp32" and not self._trusted:
             try:
-                with _Radio():
-                    fault = self._sample()
-                self._trusted = True
-                return fault
-            except Exception:  # no network, no such radio, or it fails
-                self._why = "the radio stays off, without which esp32 has no random source"
-        return self._sample()
+                import network
 
-    def _sample(self):
+                radio = network.WLAN(network.STA_IF)
+                was_on = radio.active()
+                radio.active(True)
+                saving = radio.config("pm")
+                radio.config(pm=radio.PM_NONE)  # a radio that sleeps makes no noise
+                try:
+                    time.sleep_ms(100)
+                    return self._test_urandom(True)
+                finally:
+                    radio.config(pm=saving)
+                    radio.active(was_on)
+            except Exception:  # of whatever kind: it is not on
+                self._problem = "esp32 is random only with its radio, which fails" + _CURE
+        return self._test_urandom(platform == "system")
+
+    def _test_urandom(self, good):
         try:
             first = urandom(256)
             second = urandom(256)
         except Exception:
-            return "is missing or fails"
-        self._absorb(b"system", first, second)
-        fault = faults(first, second)
-        wipe(first)
-        wipe(second)
+            fault = "is missing or fails"
+        else:
+            self._absorb(b"urandom", first, second)
+            fault = faults(first, second)
+            wipe(first)
+            wipe(second)
+        if fault:
+            self._problem = "os.urandom " + fault + _CURE
+        elif good:
+            self._trusted = True
         return fault
 
     def _keep(self, trusted):
-        """Writes the seed of the next start, from which nobody can tell the state."""
+        """Writes the seed of the next start, which tells nothing of the state."""
         seed = bytearray(65)
         seed[0] = trusted
         seed[1:33] = self._chip
-        kdf(memoryview(seed)[33:], self._state, b"keep")
+        kdf(memoryview(seed)[33:], self._state, b"seed")
         self._absorb(b"next")
         try:
             self._slots.write(seed)
-            self._unkept = ""
-        except OSError as error:
-            self._unkept = "the seed cannot be written (%s); cure: make room on the disk" % error
-            raise
         finally:
             wipe(seed)
+        self._trusted = trusted

@@ -18,26 +18,16 @@ keys lie in the open while the store is.
 
 import os
 
-from mpseq import Identity
+from mpseq import Identity, errors
 from mpseq.aes_ctr import available, crypt, size
 from mpseq.primitives import check_x25519_key, equal, kdf, mc, wipe
-from mpseq.wire import text_bytes
 
-from . import store
-from .store import Slots, StoreError, chip_id, destroy
+from .store import KeyStoreError, Slots, chip_id, erase, resume
 
 MAX_PEOPLE = 64
-_MAGIC = b"mpseqK\x01"
-_FRONT = 34  # in the open: rounds 2, or 0 for the device; salt 16; nonce 16
-_HEAD = 35  # sealed: whether there is an identity 1; its secret 32; bytes of people 2
-_PERSON = 66  # at most: verified 1, key 32, nick 1 + 32
-_MAC = 32
-_ROUNDS = 320
-_MOST_ROUNDS = 4096
-
-
-class KeyStoreError(Exception):
-    """It cannot be done, and nothing was changed. The text says why; no secret is in it."""
+# In the file, behind the head: rounds 2 (0 for the device) | salt 16 | nonce 16 | sealed | MAC 32.
+# Sealed: whether there is an identity 1 | its secret 32 | bytes of people 2 | people | zeros.
+# One of the people: verified 1 | key 32 | nick 1 + 1-32.
 
 
 def stretch(passphrase, salt, rounds):
@@ -52,37 +42,6 @@ def stretch(passphrase, salt, rounds):
     return key
 
 
-def erase(folder, feed=None):
-    """Destroys a folder, and what LittleFS has left of it where nothing shows it. When a cut ends
-    it, the next KeyStore that is opened there goes on.
-
-    Every file is overwritten and removed; then, but for a desktop, all free space is written once,
-    which takes some 10 s for each MB of flash. `feed()` is called for each 512 bytes of that. Out
-    of reach are flash outside of the file system, worn-out blocks, and what an SD card's own
-    controller keeps.
-    """
-    mark = folder + ".wipe"
-    try:
-        store.write(mark, b"")
-    except OSError:
-        pass  # a full disk, and a cut will leave what is left then
-    try:
-        destroy(folder)
-    except OSError as error:
-        if error.errno != 2:  # ENOENT: this far it was before a cut
-            raise
-    try:
-        if store.platform != "system":
-            with open(mark, "wb") as file:
-                while True:
-                    file.write(bytes(512))
-                    if feed:
-                        feed()
-    except OSError:
-        pass  # full
-    os.remove(mark)
-
-
 class KeyStore:
     """Opens the store in `folder`, or starts an empty one there. `source`: an entropy.Source.
     `passphrase`: bytes; none seals for the device.
@@ -95,27 +54,27 @@ class KeyStore:
 
     def __init__(self, folder, source, passphrase=b""):
         if not available():
-            raise KeyStoreError("keys are sealed with AES (cryptolib), which this firmware lacks")
+            raise KeyStoreError("this firmware lacks AES (cryptolib), which seals keys")
         self.identity = None
         self._folder = folder
         self._source = source
         self._people = bytearray()
-        self._front = b""
+        self._front = b""  # rounds and salt that the master key was made of
         self._master = bytearray()
         self._passphrase = bytearray(passphrase)
-        self._slots = Slots(folder + "/keys", _MAGIC, _FRONT + _HEAD + MAX_PEOPLE * _PERSON + 64)
-        try:
-            os.stat(folder + ".wipe")
-        except OSError:
-            pass
-        else:
-            erase(folder)
+        resume(folder)
         try:
             os.mkdir(folder)
         except OSError:
-            pass  # there already; else nothing can be stored, which is told then
+            pass  # there already; else nothing can be written, which is told then
+        self._slots = Slots(folder + "/keys", b"mpseqK\x01", 114 + MAX_PEOPLE * 66)
         try:
-            self._read()
+            found = self._slots.read()
+            for head, content, _ in found:
+                if self._open(head, content):
+                    return
+            if found:
+                raise KeyStoreError("the keys do not open: another passphrase, or damaged")
         except BaseException:
             self._close()
             raise
@@ -149,7 +108,7 @@ class KeyStore:
         """Marks somebody as verified, known or not: you compared fingerprints."""
         answer, raw = self._state(nick, key)
         if answer == "changed":
-            raise KeyStoreError("this nick is known with another key: accept the change first")
+            raise KeyStoreError("this nick has another key: accept the change first")
         self._put(raw, key, 1)
 
     def accept_change(self, nick, key):
@@ -158,36 +117,34 @@ class KeyStore:
 
     def forget(self, nick):
         """Somebody is not known any more; the copy before this one goes too."""
-        raw = text_bytes(nick, 32)
-        if raw not in [named for _, _, named in self._each()]:
+        if not self._put(_raw(nick)):
             raise KeyStoreError("nobody is known by this nick")
-        self._put(raw)
         self._save(self.identity, self._people)
 
     def people(self):
         """[(nick, key, verified)]"""
-        return [(raw[1:].decode(), key, bool(mark)) for mark, key, raw in self._each()]
+        return [(str(raw[1:], "utf-8"), key, bool(mark)) for mark, key, raw in self._each()]
 
     def nick_of(self, key):
         """The nick that this key is known by, or None."""
-        for _, known, raw in self._each():
+        for nick, known, _ in self.people():
             if known == key:
-                return raw[1:].decode()
+                return nick
 
     def is_verified(self, key):
-        return any([mark and known == key for mark, known, _ in self._each()])
+        return (key, True) in [one[1:] for one in self.people()]
 
     def wipe(self, feed=None):
-        """Panic: the memory first, then everything in the folder, see erase(). This object is
+        """Panic: the memory first, then everything in the folder, see store.erase. This object is
         empty then, and stores nothing any more."""
         if self.identity:
             self.identity.wipe()
         self._close()
         self._slots = self.identity = None
-        self._people = bytearray()
+        self._people = b""
         erase(self._folder, feed)
 
-    # --- people, as they are in the file: verified 1, key 32, nick with its length
+    # --- people, as they are in the file
 
     def _each(self):
         at = 0
@@ -198,7 +155,7 @@ class KeyStore:
             at = end
 
     def _state(self, nick, key):
-        raw = text_bytes(nick, 32)
+        raw = _raw(nick)
         check_x25519_key(key)
         answer = "new"
         for mark, known, named in self._each():
@@ -209,18 +166,23 @@ class KeyStore:
         return answer, raw
 
     def _put(self, raw, key=None, mark=0):
-        """Stores somebody in the place of who had the nick or the key; without a key, nobody."""
+        """Stores somebody in the place of who had the nick or the key; without a key, nobody.
+        How many had them."""
         people = bytearray()
-        count = 0
+        kept = gone = 0
         for marked, known, named in self._each():
-            if known != key and named != raw:
+            if known == key or named == raw:
+                gone += 1
+            else:
                 people += bytes((marked,)) + known + named
-                count += 1
+                kept += 1
         if key:
-            if count == MAX_PEOPLE:
-                raise KeyStoreError("%d people are known: forget one first" % count)
+            if kept == MAX_PEOPLE:
+                raise KeyStoreError("%d people are known: forget one first" % kept)
             people += bytes((mark,)) + key + raw
-        self._save(self.identity, people)
+        if key or gone:
+            self._save(self.identity, people)
+        return gone
 
     # --- the file
 
@@ -229,98 +191,87 @@ class KeyStore:
         wipe(self._master)
         self._front = b""
 
-    def _read(self):
-        try:
-            found = self._slots.read()
-        except StoreError as error:
-            raise KeyStoreError(str(error)) from None
-        for head, content in found:
-            if self._open(head, content):
-                return
-        if found:
-            raise KeyStoreError("the keys do not open: another passphrase or board, or damaged")
-
     def _open(self, head, content):
         rounds = content[0] << 8 | content[1]
-        if len(content) < _FRONT + _HEAD + _MAC or rounds > _MOST_ROUNDS:
+        if len(content) < 114 or rounds > 4096:
             return False
         if bool(rounds) != bool(self._passphrase):
-            why = "the keys are sealed %s a passphrase" % ("with" if rounds else "without")
+            why = "the keys are sealed with%s a passphrase" % ("" if rounds else "out")
             raise KeyStoreError(why)
         self._derive(bytes(content[:18]))
-        keys = self._keys(head, content[18:_FRONT])
+        keys = self._keys(head, content)
         try:
-            if not equal(_tag(keys, head, content[:-_MAC]), content[-_MAC:]):
+            if not equal(_tag(keys, head, content), content[-32:]):
                 return False
-            plain = bytearray(len(content) - _FRONT - _MAC)
-            crypt(keys[:32], content[_FRONT:-_MAC], memoryview(plain))
+            plain = memoryview(bytearray(len(content) - 66))
+            crypt(keys[:32], content[34:-32], plain)
         finally:
             wipe(keys)
         if plain[0]:
-            self.identity = Identity(memoryview(plain)[1:33])
-        self._people = plain[_HEAD : _HEAD + (plain[33] << 8 | plain[34])]
+            self.identity = Identity(plain[1:33])
+        self._people = bytearray(plain[35 : 35 + (plain[33] << 8 | plain[34])])
         wipe(plain)
         return True
 
     def _save(self, identity, people):
-        if self._slots is None:
+        if not self._slots:
             raise KeyStoreError("wiped")
-        end = _HEAD + len(people)
+        end = 35 + len(people)
         plain = bytearray(size(end))
-        content = bytearray(_FRONT + len(plain) + _MAC)
-        view = memoryview(content)
+        content = memoryview(bytearray(66 + len(plain)))
         try:
             if identity:
                 plain[0] = 1
                 plain[1:33] = identity.secret
-            plain[33:_HEAD] = len(people).to_bytes(2, "big")
-            plain[_HEAD:end] = people
+            plain[33:35] = len(people).to_bytes(2, "big")
+            plain[35:end] = people
             if not self._front:
-                rounds = _ROUNDS if self._passphrase else 0
-                self._derive(rounds.to_bytes(2, "big") + self._source.random(16), True)
+                rounds = b"\1\x40" if self._passphrase else b"\0\0"  # 320
+                self._derive(rounds + self._source.random(16), True)
             content[:18] = self._front
             head = self._slots.head()
-            # Hashed with the plaintext: were the source to fail, no keystream would be used twice.
-            kdf(view[18:_FRONT], self._master, b"nonce", self._source.random(16), head, plain)
-            keys = self._keys(head, view[18:_FRONT])
-            crypt(keys[:32], plain, view[_FRONT:-_MAC])
-            view[-_MAC:] = _tag(keys, head, view[:-_MAC])
+            # Hashed with what is sealed: should the source fail, no keystream is used twice.
+            kdf(content[18:34], self._master, b"nonce", self._source.random(16), head, plain)
+            keys = self._keys(head, content)
+            crypt(keys[:32], plain, content[34:-32])
+            content[-32:] = _tag(keys, head, content)
             wipe(keys)
             self._slots.write(content)
-        except OSError as error:
-            raise KeyStoreError("the keys cannot be written (%s): make room" % error) from None
         finally:
             wipe(plain)
         self.identity = identity
         self._people = people
 
     def _derive(self, front, new=False):
-        """The key of all keys, of a passphrase or of the device."""
+        """The key of all others, of a passphrase or of the device."""
         if front == self._front:
             return
-        rounds = front[0] << 8 | front[1]
         salt = front[2:]
-        if rounds:
-            self._master = stretch(self._passphrase, salt, rounds)
+        if front[0] | front[1]:
+            self._master = stretch(self._passphrase, salt, front[0] << 8 | front[1])
         else:
             device = Slots(self._folder + "/device", b"mpseqD\x01", 32)
-            try:
-                found = device.read()
-            except StoreError:
-                found = ()
+            found = device.read()
             if new and not found:
                 device.write(self._source.random(32))
                 found = device.read()
             if not found:
-                raise KeyStoreError("the device's key is lost: only wipe() is left")
-            key = found[0][1]
-            self._master = kdf(bytearray(32), key, b"device", chip_id(), salt)
-            wipe(key)
+                raise KeyStoreError("the device's key is lost, and the keys with it")
+            self._master = kdf(bytearray(32), found[0][1], b"device", chip_id(), salt)
+            wipe(found[0][1])
         self._front = front
 
-    def _keys(self, head, nonce):
-        return memoryview(kdf(bytearray(64), self._master, b"keys", head, nonce))
+    def _keys(self, head, content):
+        """A key for AES and one for the MAC, for one text only."""
+        return memoryview(kdf(bytearray(64), self._master, b"keys", head, content[:34]))
 
 
 def _tag(keys, head, content):
-    return kdf(bytearray(32), keys[32:], b"seal", head, content)
+    return kdf(bytearray(32), keys[32:], head, content[:-32])
+
+
+def _raw(nick):
+    raw = nick.encode()
+    if not 0 < len(raw) < 33:
+        raise errors.LocalError("a nick has 1-32 bytes")
+    return bytes((len(raw),)) + raw

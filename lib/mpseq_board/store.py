@@ -1,12 +1,13 @@
-"""Small records in files that survive a power cut, and files that are destroyed.
+"""Small records in files that survive a power cut, and folders that are destroyed.
 
 A record lies in two files, `<path>.0` and `<path>.1`, and a write goes into the older one. A cut
 at any byte spoils that one at most, and the other holds what was there before. This asks nothing
 of a file system but that it leaves other files alone: LittleFS would do with a rename, but on FAT
 MicroPython's rename first removes what is in its place, and may leave two names of one file.
 
-The check at a record's end tells one that was cut off; it is no seal. What is secret is sealed by
-who writes it, and nobody can tell here whether an older copy of the whole flash was put back.
+A record is: magic 7, the last byte its version | counter 4 | content | hash of all that 8.
+The hash tells one that was cut off; it is no seal. What is secret is sealed by who writes it, and
+nobody can tell here whether an older copy of the whole flash was put back.
 """
 
 import os
@@ -19,13 +20,9 @@ platform = sys.platform
 if platform in ("linux", "darwin", "win32") or sys.implementation.name == "cpython":
     platform = "system"
 
-_MAGIC = 7  # bytes, the last of them the version of what is in the record
-_HEAD = 11
-_CHECK = 8
 
-
-class StoreError(Exception):
-    """A record cannot be read or written; nothing was changed."""
+class KeyStoreError(Exception):
+    """It cannot be done, and nothing was changed. The text says why; no secret is in it."""
 
 
 def chip_id():
@@ -64,77 +61,114 @@ class Slots:
         """The contents that are whole, newest first: [(head, content)], at most two. `content` is
         a memoryview that can be wiped.
 
-        StoreError when one is of another version, and when there were two and both are damaged.
+        KeyStoreError when one is of another version, and when there were two and both are damaged.
         One alone that is damaged was cut off while the first was written: that counts as none.
         """
         found = []
-        seen = self._next = self._counter = 0
-        for index in (0, 1):
+        seen = 0
+        for path in self._paths:
             try:
-                with open(self._paths[index], "rb") as file:
-                    size = file.seek(0, 2)
-                    data = bytearray(min(size, _HEAD + self._limit + _CHECK))
+                with open(path, "rb") as file:
+                    size = min(file.seek(0, 2), self._limit + 20)
+                    data = memoryview(bytearray(size))
                     file.seek(0)
                     file.readinto(data)
             except OSError:
                 continue
             seen += 1
-            view = memoryview(data)
-            at = len(data) - _CHECK
-            if at < _HEAD or size > len(data) or H(view[:at])[:_CHECK] != data[at:]:
-                if not found:
-                    self._next = index
-            elif data[: _MAGIC - 1] == self._magic[:-1]:
-                if data[_MAGIC - 1] != self._magic[-1]:
-                    raise StoreError(
-                        "%s is of version %d, and this program reads %d"
-                        % (self._paths[index], data[_MAGIC - 1], self._magic[-1])
-                    )
-                found.append((bytes(data[:_HEAD]), view[_HEAD:at], index))
+            if size > 18 and H(data[:-8])[:8] == data[-8:]:
+                if data[:7] != self._magic:
+                    raise KeyStoreError("%s is of another version" % path)
+                found.append((bytes(data[:11]), data[11:-8], path))
+            else:
+                torn = path
         if found:
-            found.sort(key=lambda one: one[0], reverse=True)
-            self._counter = int.from_bytes(found[0][0][_MAGIC:], "big")
-            self._next = 1 - found[0][2]
+            if found[0][0] < found[-1][0]:
+                found.reverse()
+            self._counter = int.from_bytes(found[0][0][7:], "big")
+            self._next = int(found[0][2] == self._paths[0])
         elif seen == 2:
-            raise StoreError("%s and %s are damaged" % self._paths)
-        return [one[:2] for one in found]
+            raise KeyStoreError("%s and %s are damaged" % self._paths)
+        elif seen:
+            self._next = int(torn == self._paths[1])
+        return found
 
     def head(self):
         """What the next record begins with: who seals its content seals this with it."""
         return self._magic + (self._counter + 1).to_bytes(4, "big")
 
     def write(self, content):
-        """Writes the next record. OSError leaves what was there before. Two writes leave nothing
-        of what was there before but what the file system keeps."""
-        data = bytearray(_HEAD + len(content) + _CHECK)
-        data[:_HEAD] = self.head()
-        data[_HEAD:-_CHECK] = content
-        data[-_CHECK:] = H(memoryview(data)[:-_CHECK])[:_CHECK]
+        """Writes the next record; KeyStoreError leaves what was there before. Two writes leave
+        nothing of what was there before but what the file system keeps."""
+        end = 11 + len(content)
+        data = bytearray(end + 8)
+        data[:11] = self.head()
+        data[11:end] = content
+        data[end:] = H(memoryview(data)[:end])[:8]
         try:
-            first = not self._counter
             write(self._paths[self._next], data)
-            self._counter += 1
             self._next = 1 - self._next
-            if first:  # so that one that is damaged later is not taken for one never finished
-                write(self._paths[self._next], data)
+            self._counter += 1
+            if self._counter == 1:  # else damage later would look like a first one cut off
+                try:
+                    write(self._paths[self._next], data)
+                except OSError:
+                    pass
+        except OSError as error:
+            raise KeyStoreError("%s cannot be written (%s)" % (self._paths[0], error)) from None
         finally:
             wipe(data)
 
 
-def destroy(path):
-    """Overwrites and removes a file, or a folder with all that is in it.
+def erase(folder, feed=None):
+    """Destroys a folder, and what LittleFS has left of it where nothing shows it.
 
-    On FAT the zeros hit the very sectors. LittleFS writes them elsewhere, and leaves the old
-    blocks until it needs them: see keystore.erase.
+    Every file is overwritten and removed; then, but for a desktop, all free space is written once,
+    which takes some 10 s for each MB of flash. `feed()` is called for each 512 bytes of that. Out
+    of reach are flash outside of the file system, worn-out blocks, and what an SD card's own
+    controller keeps. When a cut ends it, resume() goes on.
     """
+    mark = folder + ".wipe"
+    try:
+        write(mark, b"")
+    except OSError:
+        pass  # a full disk; then a cut will leave what is left
+    try:
+        _destroy(folder)
+    except OSError as error:
+        if error.errno != 2:  # ENOENT: this far it was before a cut
+            raise
+    try:
+        if platform != "system":
+            with open(mark, "wb") as file:
+                while True:
+                    file.write(bytes(512))
+                    if feed:
+                        feed()
+    except OSError:
+        pass  # full
+    os.remove(mark)
+
+
+def resume(folder, feed=None):
+    """Brings an erase() that a cut ended to its end, if there is one. Call it before anything in
+    the folder is read."""
+    try:
+        os.stat(folder + ".wipe")
+    except OSError:
+        return
+    erase(folder, feed)
+
+
+def _destroy(path):
     status = os.stat(path)
-    if status[0] & 0xF000 == 0x4000:
+    if status[0] & 0xF000 == 0x4000:  # a folder
         for name in os.listdir(path):
-            destroy(path + "/" + name)
+            _destroy(path + "/" + name)
         os.rmdir(path)
-    else:
-        try:
-            write(path, bytes(256), "r+b", (status[6] + 255) // 256)
-        except OSError:
-            pass  # a full disk, of which LittleFS needs some
-        os.remove(path)
+        return
+    try:  # on FAT this hits the very sectors
+        write(path, bytes(256), "r+b", (status[6] + 255) // 256)
+    except OSError:
+        pass  # a full disk, of which LittleFS needs some
+    os.remove(path)
