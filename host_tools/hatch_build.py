@@ -1,4 +1,4 @@
-"""Puts lib/mpseq and lib/mpseq_aio, which lie beside this folder, into the wheel and the sdist."""
+"""Puts the packages of lib/, which lies beside this folder, into the wheel and the sdist."""
 
 import os
 
@@ -15,5 +15,5 @@ class LibraryHook(BuildHookInterface):
         inside = os.path.join(self.root, "lib")  # an unpacked sdist
         library = beside if os.path.isdir(beside) else inside
         prefix = "lib/" if self.target_name == "sdist" else ""
-        for package in ("mpseq", "mpseq_aio"):
+        for package in ("mpseq", "mpseq_aio", "mpseq_board"):
             build_data["force_include"][os.path.join(library, package)] = prefix + package

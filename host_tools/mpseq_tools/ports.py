@@ -6,6 +6,8 @@ from serial.tools import list_ports
 class PortFault(Exception):
     """No port, or several; `cure` says what the user can do."""
 
+    code = 3  # of the command
+
     def __init__(self, text, cure):
         super().__init__(text)
         self.cure = cure

@@ -1,0 +1,439 @@
+"""`mpseq deploy`: from a board with MicroPython on it to a member in a room.
+
+The board's secret key is made on the board and stays there. What the host gives: the library,
+the settings, 64 random bytes. A password goes over the cable as part of a program and is shown
+nowhere.
+"""
+
+import asyncio
+import base64
+import dataclasses
+import getpass
+import json
+import os
+import pathlib
+import re
+import sys
+
+from mpseq_board import config
+
+from mpseq.errors import FrameError
+from mpseq.primitives import check_x25519_key
+from mpseq_aio import link
+
+from . import card, install, mip, ports, serial_link
+from .bridge import Bridge
+from .install import program
+from .repl import Refused, Repl, ReplFault
+
+INJECTION = 64  # bytes of the host's entropy
+MAIN = "from mpseq_board.node import run\n\nrun()\n"  # of a board without a folder in boards/
+_OLD_MAIN = "/main.old.py"
+
+# Before the library is there that could read them.
+_SETTINGS = """
+import json
+try:
+    with open("/mpseq.d/config.json") as file:
+        there = json.load(file)
+    print(repr((there.get("watchdog", 0), list(there))))
+except (OSError, ValueError, AttributeError):
+    print((0, []))
+"""
+
+# The one that runs cannot be stopped, not by a soft reset either; so it is fed.
+_FEED = """
+import machine
+try:
+    _dog = machine.WDT(timeout=SECONDS * 1000)
+except ValueError:
+    _dog = machine.WDT(timeout=8000)
+_feeding = machine.Timer(-1, period=1000, mode=machine.Timer.PERIODIC, callback=lambda t: _dog.feed())
+"""  # noqa: E501
+
+_CONFIGURE = """
+import json
+from mpseq_board import config
+try:
+    old = config.load(config.FOLDER)
+except config.ConfigError:
+    old = {}
+new = dict(old)
+new.update(json.loads(GIVEN))
+if old.get("people") and "people" in json.loads(GIVEN):
+    keys = [key for _, key in new["people"]]
+    nicks = [nick for nick, _ in new["people"]]
+    new["people"] += [it for it in old["people"] if it[1] not in keys and it[0] not in nicks]
+try:
+    new = config.check(new)
+    changed = new != old
+    if changed:
+        config.save(config.FOLDER, new)
+    new["wifi"] = None
+    print(repr((changed, "", new)))
+except config.ConfigError as error:
+    print(repr((False, str(error), {})))
+"""
+
+_IDENTIFY = """
+import binascii, os
+from mpseq_board.config import FOLDER
+from mpseq_board.entropy import Source, Untrusted
+from mpseq_board.keystore import KeyStore, KeyStoreError
+try:
+    os.mkdir(FOLDER)
+except OSError:
+    pass
+try:
+    source = Source(FOLDER)
+    source.inject(binascii.a2b_base64(GIVEN))
+    store = KeyStore(FOLDER, source)
+    me = store.identity
+    fresh = me is None
+    if fresh:
+        me = store.create_identity()
+    people = [(nick, binascii.unhexlify(key)) for nick, key in PEOPLE]
+    strange = [nick for nick, key in people if store.know(nick, key) == "changed"]
+    for nick, key in people:
+        if nick not in strange:
+            store.verify(nick, key)
+    print(repr((fresh, "", bytes(me.public), me.fingerprint, strange)))
+except (Untrusted, KeyStoreError) as error:
+    print(repr((False, str(error), b"", "", [])))
+"""
+
+
+class DeployFault(Exception):
+    """The board is not what was asked for; `cure` says what the user can do."""
+
+    def __init__(self, text, cure, code=2):
+        super().__init__(text)
+        self.cure = cure
+        self.code = code
+
+
+FAULTS = (DeployFault, ReplFault, install.InstallFault, mip.MipFault, ports.PortFault)
+
+
+@dataclasses.dataclass
+class Wanted:
+    """What the user asked for. What is None stays on the board as it is.
+
+    `wifi`: (ssid, password); `people`: [(nick, 32-byte key)] who may invite; `host`: the name of
+    the conversation that the board founds; `main`: a file, or `example`: a name in
+    boards/examples.
+    """
+
+    nick: str | None = None
+    carrier: str | None = None
+    wifi: tuple | None = None
+    people: list = dataclasses.field(default_factory=list)
+    host: str | None = None
+    watchdog: int | None = None
+    main: str | None = None
+    example: str | None = None
+
+    def settings(self) -> dict:
+        """As config.json wants them."""
+        given = {}
+        for name in ("nick", "carrier", "watchdog"):
+            if getattr(self, name) is not None:
+                given[name] = getattr(self, name)
+        if self.wifi:
+            given["wifi"] = {"ssid": self.wifi[0], "password": self.wifi[1]}
+        if self.people:
+            given["people"] = [[nick, key.hex()] for nick, key in self.people]
+        if self.host:
+            given.update(host=True, name=self.host)
+        return given
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """Who the board is now, and where it goes."""
+
+    nick: str
+    key: bytes
+    fingerprint: str
+    carrier: str
+    host: bool
+    people: list
+
+    @property
+    def invitation(self) -> str:
+        """The line that somebody in the room has to type."""
+        return f"/invite {self.nick} {self.key.hex()}"
+
+
+def parse_people(words) -> list:
+    """[(nick, key)] of "NICK=KEY" words. DeployFault."""
+    people = []
+    for word in words:
+        nick, _, key = word.partition("=")
+        try:
+            key = bytes.fromhex(key)
+            check_x25519_key(key)
+        except (ValueError, FrameError):
+            key = b""
+        if not key or not 1 <= len(nick.encode()) <= 32:
+            raise DeployFault(
+                f"--invite-by {word}: not NICK=KEY",
+                "KEY has 64 hex digits, as /me in a chat shows them",
+            )
+        people.append((nick, key))
+    return people
+
+
+def wifi_password(file=None) -> str:
+    """From a file, MPSEQ_WIFI_PASSWORD or the terminal: an argument of a command is seen by all
+    users of this machine. DeployFault."""
+    if file:
+        try:
+            return pathlib.Path(file).read_text("utf-8").rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            raise DeployFault(f"{file}: {error}", "name another file") from None
+    if "MPSEQ_WIFI_PASSWORD" in os.environ:
+        return os.environ["MPSEQ_WIFI_PASSWORD"]
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    return getpass.getpass("Wi-Fi password: ")
+
+
+def default_dist() -> pathlib.Path:
+    """Where `make mip` writes."""
+    return pathlib.Path(__file__).resolve().parents[2] / "dist" / "mip"
+
+
+def boards_folder() -> pathlib.Path:
+    """boards/ of a checkout."""
+    return pathlib.Path(__file__).resolve().parents[2] / "boards"
+
+
+def deploy(port: str, wanted: Wanted, dist=None, baud: int = 115200, say=print) -> Member:
+    """Does everything but starting it: the board is at its prompt afterwards. FAULTS."""
+    main = _main(wanted)  # before anything is touched
+    _check(wanted)
+    try:
+        with Repl(port, baud) as repl:
+            return _deploy(repl, wanted, main, dist, say)
+    except Refused as error:
+        cure = "deploy again; if it stays so, please report it"
+        if "MemoryError" in str(error):
+            cure = "use firmware with mpseq inside: it needs far less memory"
+        raise DeployFault(f"on the board: {error}", cure) from None
+
+
+def _deploy(repl, wanted, main, dist, say):
+    say(f"looking at {repl.port}")
+    repl.enter()
+    watched, there = repl.ask(_SETTINGS)
+    missing = [name for name in ("nick", "carrier") if not getattr(wanted, name)]
+    if not set(missing) <= set(there):
+        raise DeployFault(
+            "who the board is and where its room is, neither you say nor the board",
+            "--nick NAME and --room ROOM (or --carrier ADDRESS)",
+        )
+    _reset(repl, watched)
+    facts = install.look(repl)
+    spoken = ".".join(map(str, facts.version))
+    say(f"MicroPython {spoken} on {facts.machine} [{facts.build or 'no board name'}]")
+    abi = install.check(facts)
+    if facts.frozen:
+        say("mpseq and Monocypher are in its firmware: no library to install")
+    else:
+        native = "Monocypher is in its firmware" if facts.linked else "native module"
+        folder = mip.choose(dist or default_dist(), abi, facts.linked)
+        package = mip.load(folder)
+        say(f".mpy {abi}, {native}: mpseq {package.version} from {folder.name}")
+        install.install(repl, package, facts, say)
+        # What the old library had loaded, and what the work has left, is gone.
+        _reset(repl, watched)
+    key, fingerprint = _identify(repl, wanted, say)
+    settings = _configure(repl, wanted, say)
+    _place_main(repl, main if main is not None else _main_for(facts.board), say)
+    repl.leave()
+    return Member(
+        settings["nick"], key, fingerprint, settings["carrier"], settings["host"],
+        settings["people"],
+    )  # fmt: skip
+
+
+def _reset(repl, watched):
+    repl.reset()
+    if watched:
+        try:
+            repl.run(program(_FEED, SECONDS=watched))
+        except Refused as error:
+            raise DeployFault(
+                f"the watchdog on the board cannot be fed ({error})",
+                "switch it off: press RESET and Ctrl-C, then set watchdog to 0 in config.json",
+            ) from None
+
+
+def _run(repl, source, **values):
+    return repl.ask(program(source, **values), timeout=60)
+
+
+def _check(wanted):
+    whole = {"nick": "x", "carrier": "serial:x", **wanted.settings()}
+    try:
+        config.check(whole)
+    except config.ConfigError as error:
+        raise DeployFault(str(error), "say it otherwise") from None
+
+
+def _configure(repl, wanted, say):
+    changed, problem, settings = _run(repl, _CONFIGURE, GIVEN=json.dumps(wanted.settings()))
+    if problem:
+        text, _, cure = problem.partition(". Cure: ")
+        cure = cure or "give it: --nick NAME, --room ROOM or --carrier ADDRESS"
+        raise DeployFault(f"the settings: {text}", cure)
+    say("settings written" if changed else "settings unchanged")
+    return settings
+
+
+def _identify(repl, wanted, say):
+    given = base64.b64encode(os.urandom(INJECTION))
+    people = [(nick, key.hex()) for nick, key in wanted.people]
+    fresh, problem, key, fingerprint, strange = _run(repl, _IDENTIFY, GIVEN=given, PEOPLE=people)
+    if problem:
+        text, _, cure = problem.partition("; cure: ")
+        raise DeployFault(f"no identity: {text}", cure or "see what it says")
+    if strange:
+        raise DeployFault(
+            f"the board knows {', '.join(strange)} by another key than the one you give",
+            "find out whose key that is; if the new one is right, invite under another nick, or"
+            " type /verify NICK DIGITS at the board while you are in a conversation with it",
+        )
+    say(f"{INJECTION} random bytes given; identity {'created on' if fresh else 'found on'} it")
+    return key, fingerprint
+
+
+def _main(wanted):
+    """The main.py that was asked for, or None."""
+    path = wanted.main
+    if wanted.example:
+        path = boards_folder() / "examples" / f"{wanted.example}.py"
+        if not re.fullmatch(r"\w+", wanted.example) or not path.is_file():
+            there = sorted(file.stem for file in path.parent.glob("*.py"))
+            raise DeployFault(
+                f"no example {wanted.example!r}", f"there are: {', '.join(there) or 'none here'}"
+            )
+    if path is None:
+        return None
+    try:
+        return pathlib.Path(path).read_bytes()
+    except OSError as error:
+        raise DeployFault(f"{path}: {error.strerror}", "name another file with --main") from None
+
+
+def _main_for(board):
+    file = boards_folder() / board / "main.py"
+    return file.read_bytes() if board and file.is_file() else MAIN.encode()
+
+
+def _place_main(repl, data, say):
+    there = repl.ask(
+        "try:\n"
+        " with open('/main.py') as f: print('mpseq' in f.read())\n"
+        "except OSError:\n print(None)\n"
+    )
+    if there is False:
+        repl.run(f"import os\nos.rename('/main.py', {_OLD_MAIN!r})")
+        say(f"a main.py that is not of mpseq is kept as {_OLD_MAIN}")
+    say("main.py written" if install.put_file(repl, "/main.py", data) else "main.py unchanged")
+
+
+def show(member: Member, say=print, code: bool | None = None):
+    """Prints who the board is; with a QR code where somebody can see one."""
+    line = card.text(member.nick, member.key)
+    say(f"{member.nick}, key {member.key.hex()}")
+    say(f"fingerprint {member.fingerprint}")
+    if sys.stdout.isatty() if code is None else code:
+        say(card.qr(line).rstrip("\n"))
+    say(line)
+
+
+# --- starting it ------------------------------------------------------------------------------
+
+# What the node says (lib/mpseq_board/node.py), and what MicroPython says when no node runs.
+_JOINED = "mpseq: joined "
+_ENDED = re.compile(
+    r"mpseq: stopped: (?!.*Trying again)|Traceback \(most recent|>>> |MicroPython (v\d|on )"
+)
+
+
+async def start(port, baud, relay, member, patience, stay=False, say=print) -> int:
+    """Starts boot.py and main.py and waits `patience` seconds (0: not at all) until the board is
+    in a conversation; the exit code: 0, or 4 when it is not. `stay`: bridges it for ever then.
+
+    A board whose carrier is this cable reaches the room through the bridge that is in here.
+    """
+    serial = member.carrier.startswith("serial:")
+    bridge_line = f"mpseq bridge --device {port} --relay {relay[0]}:{relay[1]}"
+    try:
+        line = serial_link.SerialTransport(port, baud)
+    except link.CarrierLost as error:
+        raise DeployFault(str(error), "plug it in again; mpseq deploy") from None
+    try:
+        await line.write(b"\x04")
+        if not patience:
+            say(f"started. Its way into the room: {bridge_line}" if serial else "started")
+            return 0
+        if not member.host:
+            say(f"waiting for {_inviters(member)} to type in the room:\n{member.invitation}")
+        outcome = await _watch(line, relay, patience, stay, say)
+    except link.CarrierLost as error:
+        raise DeployFault(str(error), "plug it in again; mpseq deploy") from None
+    finally:
+        line.close()
+    if outcome == "joined":
+        if serial and not stay:
+            say(f"It goes on while it has a bridge: {bridge_line}")
+        return 0
+    if outcome == "ended":
+        raise DeployFault(
+            "its program has ended; above is why",
+            "mend that, and deploy again",
+            4,
+        )
+    raise DeployFault(
+        f"it has not joined within {patience} s: nobody in {member.carrier} has invited it",
+        f"{_inviters(member)}, in that room, types {member.invitation}\n"
+        f"(is the relay {relay[0]}:{relay[1]} the one of that room?)",
+        4,
+    )
+
+
+def _inviters(member):
+    nicks = [nick for nick, _ in member.people]
+    return " or ".join(nicks) if nicks else "nobody whom it knows (give --invite-by NICK=KEY)"
+
+
+async def _watch(line, relay, patience, stay, say):
+    """"joined", "ended" or "late"."""
+    outcome = asyncio.get_running_loop().create_future()
+
+    def console(text):
+        say(text)
+        said = text.partition("| ")[2]
+        if not outcome.done():
+            if said.startswith(_JOINED):
+                outcome.set_result("joined")
+            elif _ENDED.match(said):
+                outcome.set_result("ended")
+
+    running = asyncio.ensure_future(Bridge(line, *relay, console=console).run())
+    try:
+        await asyncio.wait(
+            {running, outcome}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+        )
+        if outcome.done() and outcome.result() == "joined" and stay:
+            say("in the room, through this bridge; stop with Ctrl-C")
+            await running
+        elif running.done():
+            await running  # with its CarrierLost
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    return outcome.result() if outcome.done() else "late"
