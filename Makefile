@@ -2,6 +2,7 @@
 #
 #   MPY_DIR=…         a MicroPython checkout of yours (with its submodules) instead of the fetched one
 #   MONOCYPHER_DIR=…  a folder of yours with monocypher.c and .h
+#   MBEDTLS_DIR=…     a folder of yours with Mbed TLS 3.6 (AES for the emulated boards)
 #   DEBIAN_MIRROR=…   where Debian's source packages are, if apt's own configuration does not say
 #   JOBS=…            how many compilers at once
 
@@ -22,8 +23,13 @@ ifeq ($(origin MONOCYPHER_DIR),undefined)
 MONOCYPHER_DIR := $(BUILD)/monocypher
 MONOCYPHER_SOURCES := $(STAMPS)/monocypher
 endif
+ifeq ($(origin MBEDTLS_DIR),undefined)
+MBEDTLS_DIR := $(BUILD)/mbedtls
+MBEDTLS_SOURCES := $(STAMPS)/mbedtls
+endif
 override MPY_DIR := $(abspath $(MPY_DIR))
 override MONOCYPHER_DIR := $(abspath $(MONOCYPHER_DIR))
+override MBEDTLS_DIR := $(abspath $(MBEDTLS_DIR))
 
 NATMOD_ARCHS := x64 x86 armv6m armv7m armv7emsp armv7emdp xtensa rv32imc
 natmod_file = $(BUILD)/natmod/monocypher-mpy6.3-$(1).mpy
@@ -71,7 +77,7 @@ soak: $(STAMPS)/python ## random schedules over bad carriers with cheats: SOAK_M
 bench: $(READY) ## sizes, times, instructions and heap; also into build/bench.json
 	@$(PYTHON) tests/bench/bench.py
 
-deps: $(STAMPS)/apt $(STAMPS)/python $(MPY_SOURCES) $(MONOCYPHER_SOURCES) ## packages, Python environment, upstream sources
+deps: $(STAMPS)/apt $(STAMPS)/python $(MPY_SOURCES) $(MONOCYPHER_SOURCES) $(MBEDTLS_SOURCES) ## packages, Python environment, upstream sources
 
 unix: $(UNIX) ## MicroPython for this machine with mpseq inside, a plain one, and mpy-cross
 
@@ -121,9 +127,14 @@ $(STAMPS)/python: host_tools/pyproject.toml firmware/tools/python-env $(STAMPS)/
 		sh firmware/tools/python-env $(VENV) './host_tools[test]'
 	@touch $@
 
-$(STAMPS)/micropython: firmware/tools/fetch-micropython firmware/tools/micropython.sha256 $(STAMPS)/apt | $(STAMPS)
+$(STAMPS)/micropython: firmware/tools/fetch-debian firmware/tools/micropython.sha256 $(STAMPS)/apt | $(STAMPS)
 	@$(STEP) "MicroPython sources" "set DEBIAN_MIRROR to a mirror of Debian, or MPY_DIR to a checkout of MicroPython 1.25" \
-		sh firmware/tools/fetch-micropython $(MPY_DIR)
+		sh firmware/tools/fetch-debian $(MPY_DIR) micropython 1.25.0+ds-1 py/mpconfig.h
+	@touch $@
+
+$(STAMPS)/mbedtls: firmware/tools/fetch-debian firmware/tools/mbedtls.sha256 $(STAMPS)/apt | $(STAMPS)
+	@$(STEP) "Mbed TLS sources" "set DEBIAN_MIRROR to a mirror of Debian, or MBEDTLS_DIR to a folder with Mbed TLS 3.6" \
+		sh firmware/tools/fetch-debian $(MBEDTLS_DIR) mbedtls 3.6.6-0.1~deb13u1 library/aes.c or-newer
 	@touch $@
 
 $(STAMPS)/monocypher: firmware/tools/fetch-monocypher firmware/tools/monocypher.txt $(STAMPS)/python | $(STAMPS)

@@ -8,7 +8,7 @@ module_files := $(sort $(wildcard firmware/monocypher/*.*))
 natmod_files := $(module_files) $(wildcard firmware/monocypher/natmod/*)
 frozen_files := $(lib_files) firmware/manifest.py $(STAMPS)/names
 variant_files := $(wildcard firmware/unix/*)
-board_files := $(wildcard firmware/qemu/support/*)
+board_files := $(wildcard firmware/qemu/support/*) $(MBEDTLS_SOURCES)
 ours := $(STAMPS)/config firmware/build.mk
 
 $(STAMPS)/names: FORCE | $(STAMPS)
@@ -16,8 +16,8 @@ $(STAMPS)/names: FORCE | $(STAMPS)
 
 # With other sources nothing that was built before holds.
 $(STAMPS)/config: FORCE | $(STAMPS)
-	@echo '$(MPY_DIR) $(MONOCYPHER_DIR)' | cmp -s - $@ || { \
-		rm -rf $(addprefix $(BUILD)/,unix firmware natmod mpy-cross); echo '$(MPY_DIR) $(MONOCYPHER_DIR)' > $@; }
+	@echo '$(MPY_DIR) $(MONOCYPHER_DIR) $(MBEDTLS_DIR)' | cmp -s - $@ || { \
+		rm -rf $(addprefix $(BUILD)/,unix firmware natmod mpy-cross); echo '$(MPY_DIR) $(MONOCYPHER_DIR) $(MBEDTLS_DIR)' > $@; }
 
 UPSTREAM := make -j$(JOBS) -C
 BUILD_CURE := the last lines above say what is wrong; 'make clean' starts the build afresh
@@ -66,7 +66,7 @@ $(BUILD)/unix/micropython-plain: $(PORT_NEEDS) $(variant_files)
 # A board's definition, from the name of its firmware.
 board = $(if $(findstring rv32,$(1)),QEMU_RV32,QEMU_CORTEX_M3)
 qemu_make = $(UPSTREAM) $(MPY_DIR)/ports/qemu BOARD=$(call board,$(@F)) BOARD_DIR=$(CURDIR)/boards/$(call board,$(@F)) \
-	BUILD=$(BUILD)/firmware/obj-$(basename $(@F)) $(PORT_ARGS)
+	BUILD=$(BUILD)/firmware/obj-$(basename $(@F)) $(PORT_ARGS) MBEDTLS_DIR=$(MBEDTLS_DIR)
 place_firmware = cp $(@D)/obj-$(basename $(@F))/firmware.elf $@.new && mv $@.new $@
 
 define board_rules
@@ -139,7 +139,7 @@ $(SANITIZED): $(BUILD)/unix/mpseq-micropython tests/native/asan_nlr.c
 $(STAMPS)/lint-c: $(BUILD)/unix/mpseq-micropython $(BUILD)/firmware/qemu-rv32.elf $(BUILD)/firmware/qemu-cortex-m3.elf \
 		firmware/tools/lint-c
 	@$(STEP) "our C, every warning an error" "mend what the compiler names" \
-		sh firmware/tools/lint-c $(BUILD) $(MPY_DIR) $(MONOCYPHER_DIR)
+		sh firmware/tools/lint-c $(BUILD) $(MPY_DIR) $(MONOCYPHER_DIR) $(MBEDTLS_DIR)
 	@touch $@
 
 # --- the library as .mpy files ---------------------------------------------------------------------

@@ -4,12 +4,19 @@
 MPSEQ_BOARD_DIR := $(USERMOD_DIR)
 
 SRC_USERMOD_C += $(addprefix $(MPSEQ_BOARD_DIR)/,disk.c main.c)
-SRC_USERMOD_LIB_C += $(MPSEQ_BOARD_DIR)/board.c $(MPSEQ_BOARD_DIR)/random.c
+SRC_USERMOD_LIB_C += $(addprefix $(MPSEQ_BOARD_DIR)/,aes.c board.c random.c)
 
 # For extmod.mk, which comes later.
 MICROPY_VFS_LFS2 = 1
 SRC_THIRDPARTY_C += shared/timeutils/timeutils.c
 
+ifeq ($(wildcard $(MBEDTLS_DIR)/library/aes.c),)
+$(error MBEDTLS_DIR must be the folder of Mbed TLS 3.6 (make deps fetches it))
+endif
+# Only there: elsewhere it would stand for the whole of Mbed TLS.
+$(BUILD)/extmod/modcryptolib.o: CFLAGS += -DMICROPY_SSL_MBEDTLS=1
+
+CFLAGS_USERMOD += -I$(MBEDTLS_DIR) -I$(MBEDTLS_DIR)/include -DMBEDTLS_CONFIG_FILE='<mbedtls_config.h>'
 CFLAGS_USERMOD += -I$(MPSEQ_BOARD_DIR) -DMP_CONFIGFILE='<mpconfigqemu.h>'
 LDFLAGS_USERMOD += -Wl,--wrap=mp_hal_stdio_poll -Wl,--wrap=mp_hal_stdin_rx_chr -Wl,--wrap=uart_init -Wl,--wrap=main
 

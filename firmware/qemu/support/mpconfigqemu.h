@@ -19,6 +19,9 @@
 #define MICROPY_PY_OS_URANDOM (1)
 #define MICROPY_PY_OS_INCLUDEFILE "modos_qemu.h"
 
+// ECB and CBC, as on most boards. Mbed TLS's, see micropython.mk.
+#define MICROPY_PY_CRYPTOLIB (1)
+
 // The port's own machine module ends QEMU instead of the reset, and has no watchdog.
 #undef MICROPY_PY_MACHINE_INCLUDEFILE
 #define MICROPY_PY_MACHINE_INCLUDEFILE "modmachine_qemu.h"
