@@ -47,6 +47,7 @@ _MAX_FRAMES = 256  # waiting to be posted; the core posts again what was thrown 
 _PING = 25000  # ms between signs of life
 _DEAD = 70000  # ms of silence after which the carrier is given up: almost three pings
 _DOOR = 5  # seconds between looks whether the next invitation has its turn
+_MESSAGE = 0x11  # the first byte of such a frame; the author's index is the sixth
 _BACK_OFF = (1, 2, 4, 8, 16, 30)  # seconds before the next try to connect
 
 
@@ -67,6 +68,8 @@ class Chat:
 
             carrier = room_at(carrier)
         self.carrier = carrier
+        # Key -> the carrier's label of what was heard last under it, as a hint; a dict to have it.
+        self.labels = None
         self.connected = False
         self.closed = False
         self._inbox = Inbox()
@@ -328,13 +331,27 @@ class Chat:
     def _take(self, message):
         kind = message[0]
         if kind == link.FRAME:
+            session = self.conversation.session
             self.conversation.receive(message[1], message[2], now())
+            if self.labels is not None:
+                self._locate(message[1], message[2], session)
         elif kind == link.ENTER:
             self._inbox.put(Entered(message[1]))
             self.conversation.carrier_enter(message[1], now())
         elif kind == link.LEAVE:
             self._inbox.put(Gone(message[1]))
             self.conversation.carrier_leave(message[1], now())
+
+    def _locate(self, label, frame, session):
+        heard = session and len(frame) > 5 and frame[0] == _MESSAGE
+        for event in self.conversation.take_events():
+            self._note(event)
+            if isinstance(event, events.GuestReady):
+                self.labels[event.key] = label
+            elif isinstance(event, events.Refused):
+                heard = False
+        if heard and frame[5] < len(session.members):
+            self.labels[session.members[frame[5]].key] = label
 
     async def _post(self):
         while True:

@@ -11,6 +11,8 @@ prompt listens on this line: what strangers post in the room must not be a comma
 
 from binascii import crc32
 
+from .plain import clean, printable
+
 try:
     from micropython import const
 except ImportError:
@@ -19,6 +21,7 @@ except ImportError:
         return value
 
 
+__all__ = ("FrameReader", "FrameWriter", "clean", "encode", "printable", "shield")
 MAX_PAYLOAD = 16384 + 512  # a 16 KiB frame and the link message around it
 MAX_LINE = 512  # bytes of text after which a line is handed on unfinished
 
@@ -120,7 +123,8 @@ class FrameReader:
 
     Memory is bounded: `max_payload` + 0.4 % and `MAX_LINE` bytes. It begins with 4 KiB, enough for
     the frames of 25 people, and grows when a longer frame comes. `take` makes what is handed out
-    from a view of the payload, which is overwritten afterwards.
+    from a view of the payload, which is overwritten afterwards. `typed`, when it is set, is called
+    with the text instead, piece by piece, and with a zero where a frame ends it.
     `bad` counts frames with a wrong CRC or encoding (a cut frame shows up here too), `overlong`
     frames over the cap, `good` the ones handed out.
     """
@@ -139,6 +143,7 @@ class FrameReader:
         self._state = _TEXT
         self._shielded = False
         self._escaped = False  # the last byte was _ESCAPE
+        self.typed = None
 
     def feed(self, data):
         """Yields `bytes` (or what `take` makes) for each payload in `data` (bytes), and `str` for
@@ -164,7 +169,10 @@ class FrameReader:
             zero = data.find(b"\0", at)
             end = zero if zero >= 0 else size
             if self._state == _TEXT:
-                yield from self._take_text(data, at, end)
+                if self.typed:
+                    self.typed(data[at:end])
+                else:
+                    yield from self._take_text(data, at, end)
             elif self._state == _FRAME:
                 piece = data[at:end]
                 if self._shielded:
@@ -253,6 +261,8 @@ class FrameReader:
     def _finish(self):
         # A zero has come: what stood before it is complete.
         if self._state == _TEXT:
+            if self.typed:
+                self.typed(b"\0")
             yield from self._flush_line()
         elif self._state == _FRAME and self._fill:
             size = self._decode()
@@ -297,38 +307,6 @@ class FrameReader:
         if to < 0 or crc32(view[:to]) != int.from_bytes(view[to : to + 4], "big"):
             return -1
         return to
-
-
-def printable(data) -> str:
-    """Text of `data` (bytes) with everything a terminal would obey, or not show, as `\\xNN`."""
-    try:
-        text = data.decode()
-    except UnicodeError:
-        return "".join(chr(c) if 32 <= c < 127 or c == 9 else "\\x%02x" % c for c in data.rstrip())
-    return clean(text.rstrip())
-
-
-def clean(text: str) -> str:
-    """`text` safe to show on a terminal: control characters but tab, and those that turn the
-    direction of writing or break lines unseen, as `\\xNN` or `\\uNNNN`."""
-    for character in text:
-        if _hidden(ord(character)):
-            break
-    else:
-        return text
-    out = ""
-    for character in text:
-        code = ord(character)
-        if _hidden(code):
-            character = "\\x%02x" % code if code < 256 else "\\u%04x" % code
-        out += character
-    return out
-
-
-def _hidden(code):
-    if code < 160:
-        return (code < 32 and code != 9) or code >= 127
-    return 0x200E <= code <= 0x200F or 0x2028 <= code <= 0x202E or 0x2066 <= code <= 0x2069
 
 
 def _salvage(data) -> str:

@@ -9,98 +9,22 @@ import gc
 import json
 
 from . import framing, link
+from .ports import StdioPort, UartPort
+
+__all__ = ("SerialRoom", "StdioPort", "UartPort")
 
 _AGAIN = 2  # seconds between HELLOs while nobody answers
 _MAX_KEPT = 16  # commands and log lines waiting
 _GOOD_BYE = 1  # seconds for the last words on a line that takes nothing
 
 
-class StdioPort:
-    """The REPL's own line, raw: Ctrl-C is a byte like any other until `close`."""
-
-    def __init__(self):
-        import select
-        import sys
-
-        self._in = sys.stdin.buffer
-        self._out = sys.stdout.buffer
-        self._one = bytearray(1)
-        self._buffer = bytearray(256)
-        self._poll = select.poll()
-        self._poll.register(self._in, select.POLLIN)
-        self._stream = asyncio.StreamReader(self._in)
-
-    def open(self):
-        _interrupt_key(-1)
-
-    async def read(self) -> bytes:
-        """Waits for the first byte, then takes what is there, up to 256; b"" at the end."""
-        # read(n) would block until all n have come; only poll knows that one more is there.
-        first = await self._stream.read(1)
-        if not first:
-            return b""
-        buffer = self._buffer
-        one = self._one
-        buffer[0] = first[0]
-        count = 1
-        while count < len(buffer):
-            # A millisecond: bytes come slower than this loop turns, and each turn through the
-            # scheduler costs more memory than they do.
-            for _ in self._poll.ipoll(1):
-                break
-            else:
-                break
-            if not self._in.readinto(one):
-                break
-            buffer[count] = one[0]
-            count += 1
-        return bytes(memoryview(buffer)[:count])
-
-    def write(self, data) -> int:
-        """Writes; returns how many bytes were taken, or None when there is no room now."""
-        return self._out.write(data)
-
-    def close(self):
-        _interrupt_key(3)
-
-
-class UartPort:
-    """A `machine.UART` (or a stream like it: asyncio-readable, `write` returns a count)."""
-
-    def __init__(self, uart):
-        self._uart = uart
-        self._stream = asyncio.StreamReader(uart)
-
-    def open(self):
-        pass
-
-    async def read(self) -> bytes:
-        """What has come, up to 256 bytes; waits for the first."""
-        return await self._stream.read(256)
-
-    def write(self, data) -> int:
-        """Writes; returns how many bytes were taken, or None when there is no room now."""
-        return self._uart.write(data)
-
-    def close(self):
-        pass
-
-
-def _interrupt_key(code):
-    try:
-        import micropython
-
-        micropython.kbd_intr(code)
-    except (ImportError, AttributeError):  # CPython; a build without it
-        pass
-
-
 class SerialRoom:
-    """One room through a serial line. The interface of every carrier, and three things more.
+    """One room through a serial line. The interface of every carrier, and more.
 
-    `next_command` and `report` speak with the program that runs the bridge, `log` with the person
-    in front of it. `port` is by default the REPL's own line; `max_frame` (bytes) can be set lower
-    on a small board, and bounds the memory for reading. `patience`: seconds `open` waits.
+    `next_command` and `report` speak with the program that runs the bridge, `log` and `console`
+    with the person in front of it. `port` is by default the REPL's own line; `max_frame` (bytes)
+    can be set lower on a small board, and bounds the memory for reading. `patience`: seconds
+    `open` waits.
     """
 
     def __init__(self, room: str, label: str, port=None, max_frame=link.MAX_FRAME, patience=60):
@@ -159,6 +83,10 @@ class SerialRoom:
         finally:
             self._port.close()
 
+    def release(self):
+        """Gives the line back to the REPL without a word."""
+        self._port.close()
+
     def listen(self):
         """Takes the line from the REPL, for `next_command` without `open`."""
         self._port.open()
@@ -183,6 +111,16 @@ class SerialRoom:
                 self._lines.append(text)
         else:
             self._write(text.encode() + b"\r\n")
+
+    def console(self, typed):
+        """From now on `typed(data)` is called with the bytes that stand between frames, as they
+        come, and with b"\\0" where a frame cuts them. What it raises ends whoever reads."""
+        self._frames.typed = typed
+
+    def echo(self, data):
+        """Writes bytes of a line that is being typed, unless a frame is on its way out."""
+        if not self._output.locked():
+            self._write(data)
 
     async def _ask(self):
         while True:
@@ -212,7 +150,7 @@ class SerialRoom:
                 if not data:
                     raise link.CarrierLost("the serial line has ended")
                 for message in self._frames.feed(data):
-                    # Text on the way in is somebody typing: not for us.
+                    # Text on the way in is somebody typing: not for us, see `console`.
                     if isinstance(message, tuple):
                         self._keep(message)
             except MemoryError:

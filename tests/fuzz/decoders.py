@@ -22,7 +22,7 @@ from mpseq import (
     wire,
 )
 from mpseq.primitives import TAG
-from mpseq_aio import framing, link
+from mpseq_aio import framing, link, plain
 
 
 def same(one, other):
@@ -279,7 +279,7 @@ def cable(data):
     assert len(whole._frame) <= 2048 + 4 + 10 + framing._FIRST
     for one in out:
         if isinstance(one, str):
-            assert not [c for c in one if framing._hidden(ord(c)) and c != "\n"], repr(one)
+            assert not [c for c in one if plain._hidden(ord(c)) and c != "\n"], repr(one)
         else:
             assert len(one) <= 2048
     return True
