@@ -10,7 +10,8 @@ from mpseq_tools.devices import unix_program
 from mpseq_tools.qemu import BOARDS, Board
 
 CORE = Path(__file__).resolve().parent / "core"
-VECTORS = CORE.parent / "vectors" / "conversation.txt"
+VECTORS = CORE.parent / "vectors"
+SUITES = {1: "conversation.txt", 2: "conversation_suite_2.txt"}
 
 # Brings a source file onto a board as a module, without a file system.
 _AS_MODULE = """
@@ -26,36 +27,41 @@ def module(name, source):
 """
 
 
-@pytest.fixture(scope="module")
-def expected():
+@pytest.fixture(params=SUITES, ids="suite_{}".format)
+def suite(request):
+    return request.param
+
+
+@pytest.fixture
+def expected(suite):
     """The digest of the lines that are checked in."""
     sys.path.insert(0, str(CORE))
     from conformance import digest_of
 
-    lines = VECTORS.read_text().splitlines()
+    lines = (VECTORS / SUITES[suite]).read_text().splitlines()
     return digest_of(line for line in lines if not line.startswith("#"))
 
 
-def test_cpython(expected):
+def test_cpython(suite, expected):
     from conformance import digest
 
-    assert digest() == expected
+    assert digest(suite) == expected
 
 
-def test_unix_micropython(expected):
+def test_unix_micropython(suite, expected):
     run = subprocess.run(
-        [unix_program(), "-c", "import conformance; print(conformance.digest())"],
+        [unix_program(), "-c", f"import conformance; print(conformance.digest({suite}))"],
         env={"MICROPYPATH": f"{CORE}:.frozen"}, capture_output=True, text=True, timeout=120,
     )
     assert run.stdout.strip() == expected, run.stderr
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_board(name, expected):
+def test_board(name, suite, expected):
     with Board(name) as board:
         board.exec(_AS_MODULE)
         for module in ("house", "conformance"):
             source = (CORE / f"{module}.py").read_text()
             board.exec(f"module({module!r}, {source!r})", timeout=60)
-        digest = board.exec("import conformance; print(conformance.digest())", timeout=240)
+        digest = board.exec(f"import conformance; print(conformance.digest({suite}))", timeout=240)
         assert digest.strip() == expected

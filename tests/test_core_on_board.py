@@ -13,9 +13,8 @@ from test_core_on_micropython import CORE, MODULES, expected_of
 from mpseq_tools.qemu import ROOMY, Board
 
 # Not here: a room of 64 people needs more than the emulated machine has, and the checked-in
-# transcript is compared on both boards, with their own heap, by test_conformance_everywhere. The
-# emulated boards have no AES: test_suite_2_on_boards sees them refuse it.
-ELSEWHERE = ("test_conformance", "test_full_room", "test_suite_2")
+# transcript is compared on both boards, with their own heap, by test_conformance_everywhere.
+ELSEWHERE = ("test_conformance", "test_full_room")
 # The long stories of bad people and bad carriers run on CPython and on unix MicroPython. Here a
 # few of each kind do (test_cheaters, test_testimony, test_bad_*): the emulator is slow.
 LONG = (
