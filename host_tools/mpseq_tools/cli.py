@@ -194,6 +194,7 @@ def deploy(
     Exit code 3: no board; 4: it has not joined in time.
     """
     from mpseq_tools import deploy as tool
+    from mpseq_tools.start import start
 
     if (room and carrier) or (main and example):
         raise typer.BadParameter("only one of --room and --carrier, of --main and --example")
@@ -213,7 +214,7 @@ def deploy(
         member = tool.deploy(port, wanted, dist, baud, typer.echo)
         tool.show(member, typer.echo)
         code = asyncio.run(
-            tool.start(port, baud, address, member, patience if wait else 0, stay, typer.echo)
+            start(port, baud, address, member, patience if wait else 0, stay, typer.echo)
         )
     except tool.FAULTS as fault:
         _stop(str(fault), fault.cure, getattr(fault, "code", 2))

@@ -5,7 +5,6 @@ the settings, 64 random bytes. A password goes over the cable as part of a progr
 nowhere.
 """
 
-import asyncio
 import base64
 import dataclasses
 import getpass
@@ -19,12 +18,11 @@ from mpseq_board import config
 
 from mpseq.errors import FrameError
 from mpseq.primitives import check_x25519_key
-from mpseq_aio import link
 
-from . import card, install, mip, ports, serial_link
-from .bridge import Bridge
+from . import card, install, mip, ports
 from .install import program
 from .repl import Refused, Repl, ReplFault
+from .start import StartFault
 
 INJECTION = 64  # bytes of the host's entropy
 MAIN = "from mpseq_board.node import run\n\nrun()\n"  # of a board without a folder in boards/
@@ -93,10 +91,15 @@ try:
     if fresh:
         me = store.create_identity()
     people = [(nick, binascii.unhexlify(key)) for nick, key in PEOPLE]
-    strange = [nick for nick, key in people if store.know(nick, key) == "changed"]
+    strange = []
     for nick, key in people:
-        if nick not in strange:
-            store.verify(nick, key)
+        known = store.know(nick, key)
+        if known == "changed":
+            strange.append(nick)
+            continue
+        if known == "renamed":
+            store.accept_change(nick, key)
+        store.verify(nick, key)
     print(repr((fresh, "", bytes(me.public), me.fingerprint, strange)))
 except (Untrusted, KeyStoreError) as error:
     print(repr((False, str(error), b"", "", [])))
@@ -106,13 +109,12 @@ except (Untrusted, KeyStoreError) as error:
 class DeployFault(Exception):
     """The board is not what was asked for; `cure` says what the user can do."""
 
-    def __init__(self, text, cure, code=2):
+    def __init__(self, text, cure):
         super().__init__(text)
         self.cure = cure
-        self.code = code
 
 
-FAULTS = (DeployFault, ReplFault, install.InstallFault, mip.MipFault, ports.PortFault)
+FAULTS = (DeployFault, ReplFault, install.InstallFault, mip.MipFault, ports.PortFault, StartFault)
 
 
 @dataclasses.dataclass
@@ -226,14 +228,13 @@ def deploy(port: str, wanted: Wanted, dist=None, baud: int = 115200, say=print) 
 def _deploy(repl, wanted, main, dist, say):
     say(f"looking at {repl.port}")
     repl.enter()
-    watched, there = repl.ask(_SETTINGS)
+    there = _reset(repl)
     missing = [name for name in ("nick", "carrier") if not getattr(wanted, name)]
     if not set(missing) <= set(there):
         raise DeployFault(
             "who the board is and where its room is, neither you say nor the board",
             "--nick NAME and --room ROOM (or --carrier ADDRESS)",
         )
-    _reset(repl, watched)
     facts = install.look(repl)
     spoken = ".".join(map(str, facts.version))
     say(f"MicroPython {spoken} on {facts.machine} [{facts.build or 'no board name'}]")
@@ -246,9 +247,10 @@ def _deploy(repl, wanted, main, dist, say):
         package = mip.load(folder)
         say(f".mpy {abi}, {native}: mpseq {package.version} from {folder.name}")
         install.install(repl, package, facts, say)
-        # What the old library had loaded, and what the work has left, is gone.
-        _reset(repl, watched)
+    # A heap of its own for each: the core alone takes most of a small board's.
+    _reset(repl)
     key, fingerprint = _identify(repl, wanted, say)
+    _reset(repl)
     settings = _configure(repl, wanted, say)
     _place_main(repl, main if main is not None else _main_for(facts.board), say)
     repl.leave()
@@ -258,20 +260,19 @@ def _deploy(repl, wanted, main, dist, say):
     )  # fmt: skip
 
 
-def _reset(repl, watched):
+def _reset(repl):
+    """An empty heap; the names of the settings that the board has."""
     repl.reset()
-    if watched:
+    watchdog, there = repl.ask(_SETTINGS)
+    if watchdog:
         try:
-            repl.run(program(_FEED, SECONDS=watched))
+            repl.run(program(_FEED, SECONDS=watchdog))
         except Refused as error:
             raise DeployFault(
                 f"the watchdog on the board cannot be fed ({error})",
-                "switch it off: press RESET and Ctrl-C, then set watchdog to 0 in config.json",
+                "switch it off: set watchdog to 0 in /mpseq.d/config.json, press RESET",
             ) from None
-
-
-def _run(repl, source, **values):
-    return repl.ask(program(source, **values), timeout=60)
+    return there
 
 
 def _check(wanted):
@@ -283,7 +284,8 @@ def _check(wanted):
 
 
 def _configure(repl, wanted, say):
-    changed, problem, settings = _run(repl, _CONFIGURE, GIVEN=json.dumps(wanted.settings()))
+    call = program(_CONFIGURE, GIVEN=json.dumps(wanted.settings()))
+    changed, problem, settings = repl.ask(call, timeout=60)
     if problem:
         text, _, cure = problem.partition(". Cure: ")
         cure = cure or "give it: --nick NAME, --room ROOM or --carrier ADDRESS"
@@ -295,7 +297,8 @@ def _configure(repl, wanted, say):
 def _identify(repl, wanted, say):
     given = base64.b64encode(os.urandom(INJECTION))
     people = [(nick, key.hex()) for nick, key in wanted.people]
-    fresh, problem, key, fingerprint, strange = _run(repl, _IDENTIFY, GIVEN=given, PEOPLE=people)
+    call = program(_IDENTIFY, GIVEN=given, PEOPLE=people)
+    fresh, problem, key, fingerprint, strange = repl.ask(call, timeout=60)
     if problem:
         text, _, cure = problem.partition("; cure: ")
         raise DeployFault(f"no identity: {text}", cure or "see what it says")
@@ -352,88 +355,3 @@ def show(member: Member, say=print, code: bool | None = None):
     if sys.stdout.isatty() if code is None else code:
         say(card.qr(line).rstrip("\n"))
     say(line)
-
-
-# --- starting it ------------------------------------------------------------------------------
-
-# What the node says (lib/mpseq_board/node.py), and what MicroPython says when no node runs.
-_JOINED = "mpseq: joined "
-_ENDED = re.compile(
-    r"mpseq: stopped: (?!.*Trying again)|Traceback \(most recent|>>> |MicroPython (v\d|on )"
-)
-
-
-async def start(port, baud, relay, member, patience, stay=False, say=print) -> int:
-    """Starts boot.py and main.py and waits `patience` seconds (0: not at all) until the board is
-    in a conversation; the exit code: 0, or 4 when it is not. `stay`: bridges it for ever then.
-
-    A board whose carrier is this cable reaches the room through the bridge that is in here.
-    """
-    serial = member.carrier.startswith("serial:")
-    bridge_line = f"mpseq bridge --device {port} --relay {relay[0]}:{relay[1]}"
-    try:
-        line = serial_link.SerialTransport(port, baud)
-    except link.CarrierLost as error:
-        raise DeployFault(str(error), "plug it in again; mpseq deploy") from None
-    try:
-        await line.write(b"\x04")
-        if not patience:
-            say(f"started. Its way into the room: {bridge_line}" if serial else "started")
-            return 0
-        if not member.host:
-            say(f"waiting for {_inviters(member)} to type in the room:\n{member.invitation}")
-        outcome = await _watch(line, relay, patience, stay, say)
-    except link.CarrierLost as error:
-        raise DeployFault(str(error), "plug it in again; mpseq deploy") from None
-    finally:
-        line.close()
-    if outcome == "joined":
-        if serial and not stay:
-            say(f"It goes on while it has a bridge: {bridge_line}")
-        return 0
-    if outcome == "ended":
-        raise DeployFault(
-            "its program has ended; above is why",
-            "mend that, and deploy again",
-            4,
-        )
-    raise DeployFault(
-        f"it has not joined within {patience} s: nobody in {member.carrier} has invited it",
-        f"{_inviters(member)}, in that room, types {member.invitation}\n"
-        f"(is the relay {relay[0]}:{relay[1]} the one of that room?)",
-        4,
-    )
-
-
-def _inviters(member):
-    nicks = [nick for nick, _ in member.people]
-    return " or ".join(nicks) if nicks else "nobody whom it knows (give --invite-by NICK=KEY)"
-
-
-async def _watch(line, relay, patience, stay, say):
-    """"joined", "ended" or "late"."""
-    outcome = asyncio.get_running_loop().create_future()
-
-    def console(text):
-        say(text)
-        said = text.partition("| ")[2]
-        if not outcome.done():
-            if said.startswith(_JOINED):
-                outcome.set_result("joined")
-            elif _ENDED.match(said):
-                outcome.set_result("ended")
-
-    running = asyncio.ensure_future(Bridge(line, *relay, console=console).run())
-    try:
-        await asyncio.wait(
-            {running, outcome}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
-        )
-        if outcome.done() and outcome.result() == "joined" and stay:
-            say("in the room, through this bridge; stop with Ctrl-C")
-            await running
-        elif running.done():
-            await running  # with its CarrierLost
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    return outcome.result() if outcome.done() else "late"

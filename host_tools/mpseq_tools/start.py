@@ -1,0 +1,105 @@
+"""Starts a deployed board and waits until it is in a conversation, as its bridge if need be."""
+
+import asyncio
+import re
+
+from mpseq_aio import link
+
+from . import serial_link
+from .bridge import Bridge
+
+# What the node says (lib/mpseq_board/node.py), and what MicroPython says when no node runs.
+_JOINED = "mpseq: joined "
+_ENDED = re.compile(
+    r"mpseq: stopped: (?!.*Trying again)|Traceback \(most recent|>>> |MicroPython (v\d|on )"
+)
+
+
+class StartFault(Exception):
+    """The board is deployed, but not in a conversation; `cure` says what the user can do."""
+
+    def __init__(self, text, cure, code=2):
+        super().__init__(text)
+        self.cure = cure
+        self.code = code
+
+
+async def start(port, baud, relay, member, patience, stay=False, say=print) -> int:
+    """Starts boot.py and main.py and waits `patience` seconds (0: not at all) until the board is
+    in a conversation; the exit code: 0, or 4 when it is not. `stay`: bridges it for ever then.
+
+    A board whose carrier is this cable reaches the room through the bridge that is in here.
+    """
+    serial = member.carrier.startswith("serial:")
+    bridge_line = f"mpseq bridge --device {port} --relay {relay[0]}:{relay[1]}"
+    try:
+        line = serial_link.SerialTransport(port, baud)
+    except link.CarrierLost as error:
+        raise StartFault(str(error), "plug it in again; mpseq deploy") from None
+    try:
+        await line.write(b"\x04")
+        if not patience:
+            say(f"started. Its way into the room: {bridge_line}" if serial else "started")
+            return 0
+        if not member.host:
+            say(f"waiting for {_inviters(member)} to type in the room:\n{member.invitation}")
+        outcome = await _watch(line, relay, patience, stay, say)
+    except link.CarrierLost as error:
+        raise StartFault(str(error), "plug it in again; mpseq deploy") from None
+    finally:
+        line.close()
+    if outcome == "joined":
+        if serial and not stay:
+            say(f"It goes on while it has a bridge: {bridge_line}")
+        return 0
+    if outcome != "late":
+        cure = "mend that, and deploy again"
+        if "MemoryError" in outcome:
+            cure = "use firmware with mpseq inside: it needs far less memory"
+        raise StartFault("its program has ended; above is why", cure, 4)
+    raise StartFault(
+        f"it has not joined within {patience} s: nobody in {member.carrier} has invited it",
+        f"{_inviters(member)}, in that room, types {member.invitation}\n"
+        f"(is the relay {relay[0]}:{relay[1]} the one of that room?)",
+        4,
+    )
+
+
+def _inviters(member):
+    nicks = [nick for nick, _ in member.people]
+    return " or ".join(nicks) if nicks else "nobody whom it knows (give --invite-by NICK=KEY)"
+
+
+async def _watch(line, relay, patience, stay, say):
+    """"joined", "late", or the lines that it said when it ended."""
+    outcome = asyncio.get_running_loop().create_future()
+    last = []
+
+    def console(text):
+        say(text)
+        said = text.partition("| ")[2]
+        if not outcome.done():
+            if said.startswith(_JOINED):
+                outcome.set_result("joined")
+            elif _ENDED.match(said):
+                outcome.set_result("ended")
+        if outcome.done():
+            last.append(said)
+
+    running = asyncio.ensure_future(Bridge(line, *relay, console=console).run())
+    try:
+        await asyncio.wait(
+            {running, outcome}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+        )
+        if outcome.done() and outcome.result() == "joined" and stay:
+            say("in the room, through this bridge; stop with Ctrl-C")
+            await running
+        elif running.done():
+            await running  # with its CarrierLost
+        elif outcome.done() and outcome.result() == "ended":
+            await asyncio.sleep(1)  # the rest of the traceback
+            return "\n".join(last)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    return outcome.result() if outcome.done() else "late"
