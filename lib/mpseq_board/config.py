@@ -19,6 +19,13 @@ FOLDER = "/mpseq.d"
 FILE = "config.json"
 _NEW = "config.new"
 _KINDS = ("serial:", "tcp://", "tls://", "udp://", "espnow:")
+_TEXTS = (
+    ("nick", 1, 32),
+    ("name", 1, 64),
+    ("carrier", 1, 200),
+    ("ssid", 1, 32),
+    ("password", 0, 64),
+)
 
 
 class ConfigError(Exception):
@@ -27,16 +34,13 @@ class ConfigError(Exception):
 
 def load(folder=FOLDER):
     """The settings in `folder`, complete; ConfigError when there are none, or wrong ones."""
-    problem = "no settings in %s. Cure: mpseq deploy" % folder
     for name in (FILE, _NEW):
         try:
             with open(folder + "/" + name) as file:
                 return check(json.load(file))
-        except OSError:
+        except (OSError, ValueError):  # not there, no JSON
             pass
-        except ValueError:
-            problem = "%s/%s is not JSON. Cure: mpseq deploy" % (folder, FILE)
-    raise ConfigError(problem)
+    raise ConfigError("no settings in %s. Cure: mpseq deploy" % folder)
 
 
 def save(folder, config):
@@ -53,30 +57,26 @@ def save(folder, config):
 
 def check(config):
     """The settings with what was left out filled in; ConfigError."""
-    if not isinstance(config, dict):
-        raise ConfigError("the settings are not a table of names and values")
     out = {"host": False, "name": "room", "people": [], "wifi": None, "watchdog": 0}
+    _need(isinstance(config, dict), "settings", "a table of names and values")
     for name in config:
-        if name not in out and name not in ("nick", "carrier"):
-            raise ConfigError("%s: there is no such setting" % name)
+        _need(name in out or name in ("nick", "carrier"), name, "there is no such setting")
         out[name] = config[name]
-    _text(out, "nick", 32)
-    _text(out, "name", 64)
-    _text(out, "carrier", 200)
-    if not [kind for kind in _KINDS if out["carrier"].startswith(kind)]:
-        raise ConfigError("carrier: an address begins with %s" % " or ".join(_KINDS))
-    if not isinstance(out["host"], bool):
-        raise ConfigError("host: true or false")
-    dog = out["watchdog"]
-    if not isinstance(dog, int) or isinstance(dog, bool) or not 0 <= dog <= 600:
-        raise ConfigError("watchdog: 0 to 600 seconds")
+    texts = dict(out, password="")
     wifi = out["wifi"]
     if wifi is not None:
-        if not isinstance(wifi, dict):
-            raise ConfigError('wifi: {"ssid": …, "password": …} or null')
-        _text(wifi, "ssid", 32, "wifi ")
-        wifi.setdefault("password", "")
-        _text(wifi, "password", 64, "wifi ", 0)
+        _need(isinstance(wifi, dict), "wifi", '{"ssid": …, "password": …} or null')
+        texts.update(wifi)
+    for name, least, most in _TEXTS[: 3 if wifi is None else 5]:
+        text = texts.get(name)
+        fits = isinstance(text, str) and least <= len(text.encode()) <= most
+        _need(fits, name, "a text of %d-%d bytes" % (least, most))
+    kind = [kind for kind in _KINDS if out["carrier"].startswith(kind)]
+    _need(kind, "carrier", "begins with " + " or ".join(_KINDS))
+    _need(out["host"] in (True, False), "host", "true or false")
+    seconds = out["watchdog"]
+    fits = isinstance(seconds, int) and 0 <= seconds <= 600
+    _need(fits, "watchdog", "0 to 600 seconds")
     people(out)
     return out
 
@@ -84,21 +84,20 @@ def check(config):
 def people(config):
     """[(nick, 32-byte key)] of the settings; ConfigError."""
     out = []
-    for one in config["people"] if isinstance(config["people"], list) else [None]:
-        try:
-            nick, key = one
-            key = bytes.fromhex(key)
-        except (ValueError, TypeError):
-            key = b""
-        if len(key) != 32 or not isinstance(nick, str) or not 1 <= len(nick.encode()) <= 32:
-            raise ConfigError("people: [[nick, key of 64 hex digits], …]")
-        if key in [it[1] for it in out] or nick in [it[0] for it in out]:
-            raise ConfigError("people: %s is there twice, or its key" % nick)
-        out.append((nick, key))
+    seen = []
+    try:
+        for nick, digits in config["people"]:
+            key = bytes.fromhex(digits)
+            raw = nick.encode()
+            fits = len(key) == 32 and 1 <= len(raw) <= 32 and raw not in seen and key not in seen
+            _need(fits, "people", "%s is there twice, or its key is wrong" % nick)
+            out.append((nick, key))
+            seen += [raw, key]
+    except (ValueError, TypeError, AttributeError):
+        _need(False, "people", "[[nick, key of 64 hex digits], …]")
     return out
 
 
-def _text(table, name, most, where="", least=1):
-    text = table.get(name)
-    if not isinstance(text, str) or not least <= len(text.encode()) <= most:
-        raise ConfigError("%s%s: a text of %d-%d bytes" % (where, name, least, most))
+def _need(good, name, what):
+    if not good:
+        raise ConfigError("%s: %s. Cure: mpseq deploy" % (name, what))

@@ -7,14 +7,15 @@ _BACK_OFF = (1, 2, 5, 10, 30, 60)  # seconds between attempts
 
 
 class Wifi:
-    """`log(text)` is told what happens. Nothing here waits but in asyncio."""
+    """`settings`: `ssid` and `password`. `log(text)` is told what happens. Nothing here waits but
+    in asyncio."""
 
-    def __init__(self, ssid, password, log):
+    def __init__(self, settings, log):
         import network
 
         self._wlan = network.WLAN(network.STA_IF)
-        self._ssid = ssid
-        self._password = password
+        self._ssid = settings["ssid"]
+        self._password = settings.get("password", "")
         self._log = log
         self._news = asyncio.Event()
 

@@ -1,0 +1,137 @@
+"""Who should be in the conversation of a board: founding it, inviting whoever is absent, bringing
+back a member that was reset, and which invitations are taken.
+
+Decides by keys. What the carrier says of its labels (who came, who went) is a hint that costs an
+invitation at most.
+"""
+
+from mpseq import errors
+from mpseq_aio.clock import now
+
+_AGAIN = 20000  # ms until people who did not come are invited again; then doubling
+_SELDOM = 320000
+_READY = 60000  # ms in which one who has answered is not invited again
+_GOOD_BYE = 3600000  # ms in which one who said that is not invited, unless somebody enters
+_LISTEN = 20000  # ms in which a host waits for an invitation while somebody else is here
+_ALONE = 300000  # ms that a host is alone in a conversation, in a room that is not empty
+
+
+class Company:
+    """`people`: [(nick, key)] of the settings."""
+
+    def __init__(self, node, people):
+        self.people = people
+        self._node = node
+        self._here = []  # labels of others in the room
+        self._came = False  # somebody has entered
+        self._since = now()  # outside, or alone
+        self._at = None  # when to invite
+        self._pause = _AGAIN
+        self._skip = {}  # key -> until when: has answered, or said good-bye
+
+    def note(self, name, event):
+        """An event, by the name of its kind."""
+        time = now()
+        if name == "Connected":
+            self._here = list(event.labels[1:])
+            self._since = time
+            self._found(self._node.chat, time)
+            self.nudge()
+        elif name == "Entered":
+            self._here.append(event.label)
+            self._came = True
+            for key in self._skip:
+                self._skip[key] = min(self._skip[key], time + _READY)
+            self.nudge()
+        elif name == "Gone":
+            if event.label in self._here:
+                self._here.remove(event.label)
+            self.nudge()
+        elif name == "GuestReady":
+            self._skip[event.key] = time + _READY
+        elif name == "LeaveSeen":
+            self._skip[event.key] = time + _GOOD_BYE
+        elif name == "Left":
+            self._since = time
+        elif name == "SessionStarted":
+            self._since = time
+            for one in event.joined:
+                self._skip.pop(one.key, None)
+
+    def nudge(self):
+        """Soon it is time to invite: the host first, then one by one."""
+        self._pause = _AGAIN
+        wait = 1500
+        if not self._node.config["host"]:
+            wait = 5000
+            for _, key, index in self._node.members:
+                if key == self._node.store.identity.public:
+                    wait += 1000 * index
+        self._at = now() + wait
+
+    def welcome(self, invitation):
+        """Whether an invitation is taken: from people of the settings, or known, by their key."""
+        if self._node.away:
+            return False
+        for one in self.people + self._node.store.people():
+            if one[1] == invitation.inviter:
+                self._since = now()
+                return True
+        self._node.log("%s invites: not one of my people" % invitation.inviter_nick)
+        return False
+
+    async def look(self, chat, time):
+        """Does what is due."""
+        if not chat.connected or chat.conversation.exchange_running:
+            return
+        members = chat.members
+        if not members:
+            if time - self._since >= _LISTEN:
+                self._found(chat, time)
+        elif len(members) == 1 and self._here:
+            # There may be another conversation: it can be heard from outside only.
+            if time - self._since >= (_ALONE if self._node.config["host"] else _AGAIN):
+                await chat.leave(1)
+        if members and self._at is not None and time >= self._at:
+            self._invite(chat, members, time)
+
+    def _found(self, chat, time):
+        """A host founds the conversation, unless somebody is here who may invite it."""
+        node = self._node
+        if node.config["host"] and not node.away and not chat.members:
+            if not self._here or time - self._since >= _LISTEN:
+                chat.create(node.config["name"])
+                self._at = time
+
+    def _invite(self, chat, members, time):
+        """Invites who is absent, and whose old session sits here without its owner."""
+        labels = [chat.labels.get(one.key) for one in members]
+        self._at = None
+        if not [label for label in self._here if label not in labels]:
+            return  # everyone in the room is in the conversation
+        keys = [one.key for one in members]
+        wanted = []
+        for one in self.people:
+            if time < self._skip.get(one[1], 0):
+                continue
+            if one[1] in keys:
+                # Its label is gone. Or it was never heard, and may be gone: that is tried later.
+                label = chat.labels.get(one[1])
+                if label in self._here:
+                    continue
+                if label is None and (self._pause == _AGAIN or not self._came):
+                    continue
+            wanted.append(one)
+        self._at = time + self._pause
+        self._pause = min(2 * self._pause, _SELDOM)
+        if wanted:
+            try:
+                chat.invite(wanted, True)
+                return
+            except errors.LocalError:
+                pass
+        for one in wanted:  # one of them cannot be, the others may
+            try:
+                chat.invite([one], True)
+            except errors.LocalError as error:
+                self._node.log("%s is not invited: %s" % (one[0], error))

@@ -1,0 +1,37 @@
+"""What a board does seldom: its watchdog, panic."""
+
+
+def watchdog(seconds):
+    """The hardware's watchdog, running; on RP2 of 8 s at most."""
+    from machine import WDT
+
+    try:
+        return WDT(timeout=seconds * 1000)
+    except ValueError:
+        return WDT(timeout=8000)
+
+
+def tame(dog):
+    """Lets a timer feed the watchdog, until the next soft reset: somebody works at the prompt."""
+    from machine import Timer
+
+    global _timer
+    _timer = Timer(-1)
+    _timer.init(period=1000, callback=lambda timer: dog.feed())
+
+
+def panic(node):
+    """Wipes what a node has in memory and on flash, and resets the board."""
+    try:
+        session = node.chat and node.chat.conversation.session
+        if session:
+            session.wipe()
+            if session.keys:
+                session.keys.wipe()
+        node.store.wipe(node._feed)
+    finally:
+        try:
+            from machine import reset
+        except ImportError:
+            raise SystemExit from None
+        reset()
