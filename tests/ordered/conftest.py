@@ -1,0 +1,6 @@
+"""The stories import `air`, here as on MicroPython."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
