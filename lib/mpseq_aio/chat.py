@@ -47,7 +47,9 @@ _MAX_FRAMES = 256  # waiting to be posted; the core posts again what was thrown 
 _PING = 25000  # ms between signs of life
 _DEAD = 70000  # ms of silence after which the carrier is given up: almost three pings
 _DOOR = 5  # seconds between looks whether the next invitation has its turn
-_MESSAGE = 0x11  # the first byte of such a frame; the author's index is the sixth
+# The first byte of such a frame; the author's index is the sixth.
+_MESSAGE = 0x11
+_CONFIRM = 0x16
 _BACK_OFF = (1, 2, 4, 8, 16, 30)  # seconds before the next try to connect
 
 
@@ -70,6 +72,7 @@ class Chat:
         self.carrier = carrier
         # Key -> the carrier's label of what was heard last under it, as a hint; a dict to have it.
         self.labels = None
+        self._confirmed = {}  # index -> label
         self.connected = False
         self.closed = False
         self._inbox = Inbox()
@@ -343,15 +346,23 @@ class Chat:
             self.conversation.carrier_leave(message[1], now())
 
     def _locate(self, label, frame, session):
-        heard = session and len(frame) > 5 and frame[0] == _MESSAGE
-        for event in self.conversation.take_events():
-            self._note(event)
-            if isinstance(event, events.GuestReady):
-                self.labels[event.key] = label
-            elif isinstance(event, events.Refused):
-                heard = False
-        if heard and frame[5] < len(session.members):
+        """A MESSAGE tells where its author is, a CONFIRM the same of one in the next session."""
+        kind = frame[0] if len(frame) > 5 else 0
+        news = self.conversation.take_events()
+        for event in news:
+            if isinstance(event, events.Refused):
+                kind = 0
+        if kind == _CONFIRM:
+            self._confirmed[frame[5]] = label
+        elif kind == _MESSAGE and session and frame[5] < len(session.members):
             self.labels[session.members[frame[5]].key] = label
+        for event in news:
+            self._note(event)
+            if isinstance(event, events.SessionStarted):
+                for _, key, index in event.members:
+                    if index in self._confirmed:
+                        self.labels[key] = self._confirmed[index]
+                self._confirmed = {}
 
     async def _post(self):
         while True:

@@ -13,7 +13,7 @@ _SELDOM = 320000
 _READY = 60000  # ms in which one who has answered is not invited again
 _GOOD_BYE = 3600000  # ms in which one who said that is not invited, unless somebody enters
 _LISTEN = 20000  # ms in which a host waits for an invitation while somebody else is here
-_ALONE = 300000  # ms that a host is alone in a conversation, in a room that is not empty
+_ALONE = 120000  # ms that a host is alone in a conversation, in a room that is not empty
 
 
 class Company:
@@ -23,10 +23,10 @@ class Company:
         self.people = people
         self._node = node
         self._here = []  # labels of others in the room
-        self._came = False  # somebody has entered
         self._since = now()  # outside, or alone
         self._at = None  # when to invite
         self._pause = _AGAIN
+        self._listen = _LISTEN
         self._skip = {}  # key -> until when: has answered, or said good-bye
 
     def note(self, name, event):
@@ -39,7 +39,6 @@ class Company:
             self.nudge()
         elif name == "Entered":
             self._here.append(event.label)
-            self._came = True
             for key in self._skip:
                 self._skip[key] = min(self._skip[key], time + _READY)
             self.nudge()
@@ -55,6 +54,8 @@ class Company:
             self._since = time
         elif name == "SessionStarted":
             self._since = time
+            if len(event.members) > 1:
+                self._listen = _LISTEN
             for one in event.joined:
                 self._skip.pop(one.key, None)
 
@@ -86,11 +87,13 @@ class Company:
             return
         members = chat.members
         if not members:
-            if time - self._since >= _LISTEN:
+            if time - self._since >= self._listen:
                 self._found(chat, time)
         elif len(members) == 1 and self._here:
-            # There may be another conversation: it can be heard from outside only.
+            # There may be another conversation: it can be heard from outside only, and whoever is
+            # in it invites ever more seldom.
             if time - self._since >= (_ALONE if self._node.config["host"] else _AGAIN):
+                self._listen = min(2 * self._listen, 2 * _SELDOM)
                 await chat.leave(1)
         if members and self._at is not None and time >= self._at:
             self._invite(chat, members, time)
@@ -99,7 +102,7 @@ class Company:
         """A host founds the conversation, unless somebody is here who may invite it."""
         node = self._node
         if node.config["host"] and not node.away and not chat.members:
-            if not self._here or time - self._since >= _LISTEN:
+            if not self._here or time - self._since >= self._listen:
                 chat.create(node.config["name"])
                 self._at = time
 
@@ -114,14 +117,9 @@ class Company:
         for one in self.people:
             if time < self._skip.get(one[1], 0):
                 continue
-            if one[1] in keys:
-                # Its label is gone. Or it was never heard, and may be gone: that is tried later.
-                label = chat.labels.get(one[1])
-                if label in self._here:
-                    continue
-                if label is None and (self._pause == _AGAIN or not self._came):
-                    continue
-            wanted.append(one)
+            label = chat.labels.get(one[1])
+            if one[1] not in keys or (label and label not in self._here):
+                wanted.append(one)
         self._at = time + self._pause
         self._pause = min(2 * self._pause, _SELDOM)
         if wanted:
