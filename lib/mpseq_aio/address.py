@@ -1,4 +1,14 @@
-"""Where a room is, in one line of text: `tcp://HOST[:PORT]/ROOM` or `serial:ROOM`."""
+"""Where a room is, in one line of text.
+
+| address                          |                                                             |
+|----------------------------------|-------------------------------------------------------------|
+| `tcp://HOST[:PORT]/ROOM`         | on a relay                                                  |
+| `tls://HOST[:PORT]/ROOM[#FILE]`  | the same under TLS; FILE: whose signature its certificate   |
+|                                  | needs, or itself. A board must have one                     |
+| `udp://ADDRESS[:PORT]/ROOM`      | among all who hear this broadcast or multicast address      |
+| `espnow:ROOM`                    | among the ESP32 around, without any network                 |
+| `serial:ROOM`                    | behind the bridge at the other end of the cable             |
+"""
 
 from . import link
 
@@ -10,23 +20,41 @@ def room_at(address: str, label=None):
     nothing. Only the carrier that is needed is imported.
     """
     label = label or link.any_label()
-    if address.startswith("serial:"):
+    kind, colon, rest = address.partition(":")
+    if kind == "serial":
         from .serial import SerialRoom
 
-        return SerialRoom(_name(address, address[7:]), label)
-    if not address.startswith("tcp://"):
-        raise ValueError("%s: an address is tcp://HOST:PORT/ROOM or serial:ROOM" % address)
-    from .tcp import DEFAULT_PORT, TcpRoom
+        return SerialRoom(_name(address, rest), label)
+    if kind == "espnow":
+        from .espnow import EspNowRoom
 
-    place, _, room = address[6:].partition("/")
+        return EspNowRoom(_name(address, rest), label)
+    if kind not in ("tcp", "tls", "udp") or rest[:2] != "//":
+        raise ValueError(
+            "%s: an address is tcp://HOST:PORT/ROOM, tls://HOST:PORT/ROOM, "
+            "udp://BROADCAST:PORT/ROOM, espnow:ROOM or serial:ROOM" % address
+        )
+    place, _, room = rest[2:].partition("/")
     host, colon, port = place.rpartition(":")
     if not colon or place.endswith("]"):
-        host, port = place, str(DEFAULT_PORT)
+        host, port = place, "7677" if kind == "udp" else "7676"
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise ValueError("%s: no HOST:PORT in it" % address)
-    return TcpRoom(host, int(port), _name(address, room), label)
+    port = int(port)
+    if kind == "udp":
+        from .udp import UdpRoom
+
+        return UdpRoom(host, port, _name(address, room), label)
+    if kind == "tls":
+        from .tls import TlsRoom
+
+        room, _, authority = room.partition("#")
+        return TlsRoom(host, port, _name(address, room), label, authority=authority or None)
+    from .tcp import TcpRoom
+
+    return TcpRoom(host, port, _name(address, room), label)
 
 
 def _name(address, room):

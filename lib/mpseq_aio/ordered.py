@@ -41,6 +41,7 @@ from binascii import crc32
 from struct import pack, unpack_from
 
 from . import link
+from .ordered_head import Head
 
 try:
     from micropython import const
@@ -52,13 +53,9 @@ except ImportError:
 
 MTU = 250
 _MAX_MEMBERS = const(32)
-_PART = const(228)  # bytes of a frame in a DATA
 _WINDOW = const(16)  # entries that not all have
-_HELD = const(4096)  # bytes of them, unless it is one alone
 _MESSAGES = const(16)  # waiting to be taken; then nothing more is delivered
 _OUTBOX = const(2)  # frames of mine waiting
-_PULLED = const(8)  # fragments asked for at once
-
 _JOIN = const(1)
 _WELCOME = const(2)
 _BEACON = const(3)
@@ -70,8 +67,6 @@ _STATUS = const(8)
 _CALL = const(9)
 _BYE = const(10)
 _LEAST = (0, 1, 8, 24, 12, 9, 11, 11, 8, 0, 0)  # bytes after the header
-
-# Timers, by their place in OrderedRoom._due; milliseconds.
 _T_JOIN = const(0)
 _T_SUBMIT = const(1)
 _T_NACK = const(2)
@@ -79,22 +74,14 @@ _T_STATUS = const(3)
 _T_WATCH = const(4)
 _T_BEACON = const(5)
 _T_RECORDS = const(6)
-_T_PULL = const(7)
-_T_REPAIR = const(8)
-_T_CALL = const(9)
 _FOUND = const(2500)  # nobody answered: the room is mine
 _SILENT = const(4500)  # a head that is gone; its successor waits less than those behind it
-_TURN = const(700)
 _GONE = const(8000)  # a member
-_STUCK = const(15000)  # a member that does not get on, and holds up everyone
-_COLLECT = const(3500)  # for answers to CALL
-_FROZEN = const(1500)  # after a CALL
-
 _NONE = const(1 << 29)
 _NOBODY = b"\0\0\0\0"
 
 
-class _Peer:
+class Peer:
     def __init__(self, id, number, label, since, now):
         self.id = id
         self.number = number  # of its last frame in the log
@@ -105,35 +92,7 @@ class _Peer:
         self.heard = self.moved = now
 
 
-class _Entry:
-    """A frame in assembly: `data` is None until the first of its fragments has come."""
-
-    def __init__(self, key, size):
-        self.key = key  # origin and number
-        self.size = size
-        self.count = max(1, (size + _PART - 1) // _PART)
-        self.missing = (1 << self.count) - 1
-        self.data = None
-
-    def put(self, at, part):
-        """True when this fragment was wanted and fits."""
-        if not self.missing >> at & 1 or len(part) != min(_PART, self.size - at * _PART):
-            return False
-        if self.data is None:
-            self.data = bytearray(self.size)
-        self.data[at * _PART : at * _PART + len(part)] = part
-        self.missing ^= 1 << at
-        return True
-
-    def wanted(self, most=16):
-        """The first missing fragment, and a mask of the missing ones from there on."""
-        at = 0
-        while not self.missing >> at & 1:
-            at += 1
-        return at, self.missing >> at & ((1 << most) - 1)
-
-
-class OrderedRoom:
+class OrderedRoom(Head):
     """`room`, `label`: 1-64 bytes of UTF-8; `random(n)` gives n bytes; `now`: ms, never back.
 
     `joined` once in, `label` and `labels` (mine first) are right then. `lost`: None, or why this
@@ -404,19 +363,21 @@ class OrderedRoom:
                 break
             else:
                 data = bytes(entry.data or b"")
+            peer = self._peer(key[:4])
+            if peer:
+                # First: when there is no memory for it nothing has happened yet.
+                self._messages.append((link.FRAME, peer.label, data))
             self._parts.pop(key, None)
             self._last += 1
             self._known = max(self._known, self._last)
             self._moved = now
             self._log[self._last] = (key, data)
-            if key[:4] == _NOBODY:
-                self._on_view(data, now)
+            if peer is None:
+                self._on_view(key, data, now)
                 if self.lost:
                     return
             else:
-                peer = self._peer(key[:4])
                 peer.number = unpack_from(">H", key, 4)[0]
-                self._messages.append((link.FRAME, peer.label, data))
                 if peer.id == self.id:
                     self._outbox.pop(0)
                     self._number = self._number + 1 & 0xFFFF
@@ -427,30 +388,30 @@ class OrderedRoom:
         if self._last < self._known:
             self._sooner(_T_NACK, now, 10, 30)
 
-    def _on_view(self, data, now):
+    def _on_view(self, key, data, now):
         old = self._peers
+        people = _people(data) if key[:4] == _NOBODY else None
+        if people is None:
+            self._lose("what is not a list of members took its place: forged, or a bug")
+            return
         peers = []
-        at = 4
-        while at < len(data):
-            id = data[at : at + 4]
-            number, size = unpack_from(">HB", data, at + 4)
-            at += 7 + size
-            label = str(data[at - size : at], "utf-8")
+        for id, number, label in people:
             peer = self._peer(id)
             if peer is None:
-                peer = _Peer(id, number, label, self._last, now)
+                peer = Peer(id, number, label, self._last, now)
                 if self.joined:
                     self._messages.append((link.ENTER, label))
             peers.append(peer)
             if id == self.id:
                 self.label = label
         self._peers = peers
+        chain = unpack_from(">I", data)[0]
         if not self._peer(self.id):
             self._lose("the room went on without this member")
         elif not self.joined:
             self.joined = True
-            self._chain = unpack_from(">I", data)[0]
-        elif self._chain != unpack_from(">I", data)[0]:
+            self._chain = chain
+        elif self._chain != chain:
             self._lose("the room has another past")
         for peer in old:
             if peer not in peers:
@@ -468,147 +429,17 @@ class OrderedRoom:
     def _on_records(self, body, now):
         seq = unpack_from(">I", body)[0]
         for at in range(4, len(body) - 7, 8):
+            key = body[at : at + 6]
+            size = unpack_from(">H", body, at + 6)[0]
+            if size > link.MAX_FRAME:
+                return
             if self._last < seq <= self._last + 2 * _WINDOW and seq not in self._log:
-                key = body[at : at + 6]
-                self._log[seq] = self._entry(key, unpack_from(">H", body, at + 6)[0])
+                self._log[seq] = self._entry(key, size)
                 if key == self._pulled:
                     self._pulled = None
             seq += 1
         self._known = max(self._known, seq - 1)
         self._deliver(now)
-
-    def _entry(self, key, size):
-        entry = self._parts.get(key)
-        if entry is None or entry.size != size:
-            self._parts[key] = entry = _Entry(key, size)
-        return entry
-
-    def _on_data(self, body, now):
-        key = body[:6]
-        number, size, at = unpack_from(">HHB", body, 4)
-        entry = self._parts.get(key)
-        head = self._head == self.id
-        if entry is None:
-            peer = self._peer(key[:4])
-            if peer is None or peer.id == self.id or size > link.MAX_FRAME:
-                return
-            ahead = number - peer.number & 0xFFFF
-            if head and ahead == 0:  # it has not heard of its place
-                self._sooner(_T_RECORDS, now, 20)
-            if not 1 <= ahead <= (1 if head else 2) or (size > _PART and not head):
-                return
-            entry = self._entry(key, size)
-        if entry.size != size or not entry.put(at, body[9:]):
-            if size <= _PART:
-                return
-        elif not head:
-            if self._due[_T_NACK] is not None:
-                self._set(_T_NACK, now, 20, 40)
-            self._deliver(now)
-        if head and key not in self._ready:
-            self._ready.append(key)
-        if head:
-            if key == self._ready[0] and not entry.missing & self._asked:
-                self._asked = 0
-                self._due[_T_PULL] = None
-            self._advance(now)
-
-    # --- a member's work
-
-    def _submit(self, now):
-        if not self._outbox:
-            return
-        key = self._mine()
-        frame = self._outbox[0]
-        if self._head == self.id:
-            if key not in self._ready:
-                self._ready.append(key)
-            self._advance(now)
-            return
-        for seq in self._log:
-            if seq > self._last and self._log[seq].key == key:
-                return  # it has its place
-        size = len(frame)
-        part = frame if size <= _PART else b""
-        self._send(_DATA, key + pack(">HB", size, 0) + part)
-        self._tries = min(self._tries + 1, 3)
-        wait = 60 << self._tries
-        self._set(_T_SUBMIT, now, wait, wait)
-
-    def _on_pull(self, body, now):
-        key = body[:6]
-        size, at, mask = unpack_from(">HBH", body, 6)
-        if key == self._mine() and self._outbox and len(self._outbox[0]) == size:
-            while mask:
-                if mask & 1:
-                    self._send_part(key, self._outbox[0], at)
-                mask >>= 1
-                at += 1
-            self._set(_T_SUBMIT, now, 1000, 500)
-        elif key[:4] != self.id and key != self._pulled and size <= link.MAX_FRAME:
-            if self._peer(key[:4]) and key not in self._parts:
-                self._parts.pop(self._pulled, None)
-                self._pulled = key
-                self._entry(key, size)
-
-    def _send_part(self, key, data, at):
-        part = data[at * _PART : (at + 1) * _PART]
-        if part or not (at or data):
-            self._send(_DATA, key + pack(">HB", len(data), at) + part)
-
-    def _nack(self, now):
-        if self._last >= self._known or now < self._frozen:
-            return
-        out = self._source
-        for seq in range(self._last + 1, min(self._known, self._last + _WINDOW) + 1):
-            entry = self._log.get(seq)
-            if entry is None:
-                out += pack(">IBH", seq, 0, 0)
-                break
-            if entry.missing and entry.key != self._mine():
-                at, mask = entry.wanted()
-                out += pack(">IBH", seq, at, mask)
-        self._send(_NACK, out)
-        self._set(_T_NACK, now, 80, 60)
-
-    def _on_nack(self, peer, body, now):
-        seq = unpack_from(">I", body, 4)[0]
-        if body[:4] != self.id:
-            # Somebody else asks for the same: what comes serves both.
-            if seq == self._last + 1 and self._due[_T_NACK] is not None:
-                self._set(_T_NACK, now, 50, 40)
-            return
-        if peer and self._head == self.id:
-            self._heard_of(peer, seq - 1, now)
-        for item in range(4, len(body) - 6, 7):
-            seq, at, mask = unpack_from(">IBH", body, item)
-            if not mask:
-                self._records_from = min(self._records_from, seq)
-                self._sooner(_T_RECORDS, now, 5)
-            while mask:
-                if mask & 1 and (seq, at) not in self._mend and len(self._mend) < 96:
-                    self._mend.append((seq, at))
-                mask >>= 1
-                at += 1
-        if self._mend:
-            self._sooner(_T_REPAIR, now, 3)
-        if self._head == self.id:
-            self._advance(now)
-
-    def _repair(self, now):
-        count = 0
-        while self._mend and count < 4:
-            seq, at = self._mend.pop(0)
-            entry = self._log.get(seq)
-            # Two who ask one after the other for the same are served by one answer.
-            if type(entry) is tuple and now - self._mended.get((seq, at), -99) >= 40:
-                if len(self._mended) > 64:
-                    self._mended = {}
-                self._mended[seq, at] = now
-                self._send_part(entry[0], entry[1], at)
-                count += 1
-        if self._mend:
-            self._set(_T_REPAIR, now, 12)
 
     def _status(self, now):
         to = self._candidate if now < self._frozen else self._head
@@ -616,349 +447,21 @@ class OrderedRoom:
             self._send(_STATUS, to + pack(">I", self._last))
             self._set(_T_STATUS, now, 800, 400)
 
-    # --- the head's work
 
-    def _lead(self, gid, people, now):
-        self._previous = self._group
-        self._gid = gid
-        self._epoch += 1
-        self._head = self._source = self.id
-        self._group = _tag(gid, self._epoch, self.id)
-        self._start = self._last + 1
-        self._drop()
-        self._due = [None] * 10
-        self._frozen = 0
-        self._view(people, now)
-        self._beacon(now)
-        self._set(_T_WATCH, now, 500)
-        self._submit(now)
-
-    def _drop(self):
-        # What has no place that counts in the new epoch.
-        self._parts = {}
-        self._ready = []
-        self._new = []
-        self._mend = []
-        self._pulled = self._candidate = None
-        self._answers = {}
-        self._left = b""
-        self._known = self._last
-        self._asked = self._foreign = 0
-        for seq in list(self._log):
-            if seq > self._last:
-                del self._log[seq]
-
-    def _view(self, people, now):
-        """Puts the list [(id, label)] of members into the log."""
-        labels = []
-        out = pack(">I", self._chain)
-        for id, label in people:
-            peer = self._peer(id)
-            base = label if len(label.encode()) < 61 else label[:15]
-            more = 1
-            while label in labels:
-                more += 1
-                label = "%s-%d" % (base, more)
-            labels.append(label)
-            label = label.encode()
-            out += id + pack(">HB", peer.number if peer else 0, len(label)) + label
-        seq = self._last + 1
-        self._place(_NOBODY + pack(">H", seq & 0xFFFF), out, now)
-
-    def _place(self, key, data, now):
-        entry = _Entry(key, len(data))
-        entry.data = data
-        entry.missing = 0
-        self._log[self._last + 1] = entry
-        self._deliver(now)
-        if key[:4] in (_NOBODY, self.id):  # nobody has heard it yet
-            for at in range(entry.count):
-                self._mend.append((self._last, at))
-            self._sooner(_T_REPAIR, now, 6)  # behind its record
-        self._records_from = min(self._records_from, self._last)
-        self._sooner(_T_RECORDS, now, 4)
-        self._sooner(_T_BEACON, now, 150)
-
-    def _advance(self, now):
-        """Frees what all have, and gives places to what waits."""
-        if len(self._messages) >= _MESSAGES:
-            return
-        stable = self._last
-        gone = 0
-        for peer in self._peers:
-            if peer.id != self.id:
-                stable = min(stable, peer.last)
-                gone += self._is_gone(peer, now)
-        if gone or (self._new and self._due[_T_RECORDS] is None):
-            people = [
-                (p.id, p.label)
-                for p in self._peers
-                if p.id == self.id or not self._is_gone(p, now)
-            ]
-            new, self._new = self._new, []
-            self._view(people + new, now)
-            for id, _ in new:
-                self._send(_WELCOME, id + pack(">I", self._last))
-            self._advance(now)
-            return
-        if stable > self._stable:
-            self._free(stable)
-        while self._ready and len(self._messages) < _MESSAGES:
-            key = self._ready[0]
-            mine = key[:4] == self.id
-            entry = self._parts.get(key)
-            if mine:
-                size = len(self._outbox[0])
-            elif entry is None:  # its author is gone
-                self._ready.pop(0)
-                continue
-            else:
-                size = entry.size
-            if not self._has_room(size):
-                self._sooner(_T_BEACON, now, 5)
-                return
-            if not mine and entry.missing:
-                if self._due[_T_PULL] is None:
-                    self._tries = 0
-                    self._pull(now)
-                return
-            self._ready.pop(0)
-            self._place(key, self._outbox[0] if mine else bytes(entry.data or b""), now)
-
-    def _is_gone(self, peer, now):
-        return now - peer.heard >= _GONE or (peer.last < self._last and now - peer.moved >= _STUCK)
-
-    def _has_room(self, size):
-        held = 0
-        for seq in self._log:
-            held += len(self._log[seq][1])
-        return self._last == self._stable or (
-            self._last - self._stable < _WINDOW and held + size <= _HELD
-        )
-
-    def _pull(self, now):
-        if not self._ready:
-            return
-        key = self._ready[0]
-        entry = self._parts.get(key)
-        self._tries += 1
-        if entry and entry.missing and self._tries < 40:
-            at, mask = entry.wanted(_PULLED)
-            self._asked = mask << at
-            self._send(_PULL, key + pack(">HBH", entry.size, at, mask))
-            self._set(_T_PULL, now, 80, 30)
-            return
-        if entry and entry.missing:
-            self._ready.pop(0)
-            del self._parts[key]
-        self._advance(now)
-
-    def _records(self, now):
-        if self._head == self.id:
-            # Some older ones with them: for who has missed the last datagram.
-            self._records_from = min(self._records_from, max(self._stable + 1, self._last - 2))
-        first = max(self._records_from, self._stable + 1)
-        out = pack(">I", first)
-        while first <= self._last and len(out) < 190:
-            entry = self._log.get(first)
-            if entry is None:
-                break
-            out += entry[0] + pack(">H", len(entry[1]))
-            first += 1
-        self._records_from = _NONE
-        if len(out) > 4:
-            self._send(_RECORDS, out)
-        if self._head == self.id:
-            self._advance(now)
-
-    def _beacon(self, now):
-        flags = 0
-        busy = self._last > self._stable
-        if self._ready or self._last - self._stable >= _WINDOW // 2:
-            flags = 1
-        for peer in self._peers:
-            if peer.id != self.id and now - peer.heard > 2500:
-                flags = 1
-        self._send(
-            _BEACON,
-            self._gid
-            + pack(">H", self._epoch)
-            + self._previous
-            + pack(">IIIBB", self._start, self._last, self._stable, len(self._peers), flags),
-        )
-        self._set(_T_BEACON, now, 100 if flags else 150 if busy else 500, 20)
-
-    def _on_status(self, peer, sender, body, now):
-        last = unpack_from(">I", body, 4)[0]
-        if body[:4] != self.id:
-            return
-        if self._head == self.id:
-            if peer:
-                self._heard_of(peer, last, now)
-                self._advance(now)
-        elif self._due[_T_CALL] is not None and len(self._answers) < _MAX_MEMBERS:
-            self._answers[sender] = last
-
-    def _heard_of(self, peer, last, now):
-        if peer.last < last <= self._last:
-            peer.last = last
-            peer.moved = now
-        elif peer.last == self._last:
-            peer.moved = now
-
-    # --- other heads
-
-    def _on_beacon(self, sender, group, body, now):
-        gid = body[:4]
-        epoch = unpack_from(">H", body, 4)[0]
-        previous = body[6:10]
-        start, last, stable, count, flags = unpack_from(">IIIBB", body, 10)
-        if group != _tag(gid, epoch, sender):
-            return
-        rank = (gid, epoch, sender, count)
-        if self._head is None:
-            if self._gid is None or _stronger(
-                rank, (self._gid, self._epoch, self._target, self._count)
-            ):
-                self._gid, self._epoch, self._target, self._count = rank
-                self._group = group
-                self._set(_T_JOIN, now, 10, 60)
-            self._heard = now
-        elif group == self._group:
-            self._heard = now
-            self._due[_T_CALL] = None
-            self._source = self._head
-            if stable > self._last:
-                self._lose("the room could not wait for this member")
-                return
-            self._known = max(self._known, last)
-            self._free(max(stable, self._stable))
-            if flags:
-                self._sooner(_T_STATUS, now, 5, 45)
-            self._deliver(now)
-        elif (
-            previous == self._group
-            and self._last < start
-            and (gid == self._gid or sender == self._candidate)
-        ):
-            self._head = self._source = sender
-            self._gid = gid
-            self._epoch = epoch
-            self._group = group
-            self._start = start
-            self._previous = previous
-            self._heard = self._moved = now
-            self._frozen = 0
-            self._drop()
-            self._due = [None] * 10
-            self._known = last
-            self._set(_T_WATCH, now, 500)
-            self._set(_T_STATUS, now, 5, 45)
-            self._deliver(now)
-            if self._outbox:
-                self._tries = 0
-                self._set(_T_SUBMIT, now, 20, 80)
-        elif previous == self._group and gid == self._gid:
-            self._lose("the room was ordered anew without this member")
-        elif _stronger(rank, (self._gid, self._epoch, self._head, len(self._peers))):
-            self._foreign += 2
-            if self._foreign > 5:
-                self._merge()
-        elif self._head == self.id:
-            self._sooner(_T_BEACON, now, 20, 80)
-
-    def _bye(self, why=b""):
-        for _ in range(3):  # one may come
-            self._send(_BYE, why)
-
-    def _merge(self):
-        self._bye(b"\1")
-        self._lose("there is a larger part of this room")
-
-    def _watch(self, now):
-        self._set(_T_WATCH, now, 500)
-        self._foreign = max(0, self._foreign - 1)
-        if self._head == self.id:
-            self._advance(now)
-            return
-        self._deliver(now)
-        electing = now < self._frozen or self._due[_T_CALL] is not None
-        if electing or self._last >= self._known:
-            self._moved = now
-        elif now - self._moved > _STUCK - 3000:
-            self._lose("what was missed cannot be had any more")
-            return
-        if electing:
-            return
-        ids = sorted([peer.id for peer in self._peers if peer.id != self._head])
-        rank = ids.index(self.id) if self.id in ids else 9
-        if self._stable < self._since:  # others may need what was said before I came
-            rank += 6
-        silent = now - self._heard - _SILENT
-        if not self.joined:
-            if silent > _COLLECT:
-                self._lose("the room went silent before it let this member in")
-        elif silent >= rank * _TURN:
-            self._answers = {}
-            self._begin = now
-            self._call(now)
-
-    def _on_call(self, sender, body, now):
-        if self._head == self.id:
-            self._sooner(_T_BEACON, now, 2, 10)
-            return
-        if not body and now - self._heard < 2000:
-            return
-        if self._due[_T_CALL] is not None:
-            if sender > self.id:
-                return
-            self._due[_T_CALL] = None
-            self._source = self._head
-        if now < self._frozen and self._candidate and sender > self._candidate:
-            return
-        self._candidate = sender
-        self._frozen = now + _FROZEN
-        self._sooner(_T_STATUS, now, 0, 40)
-
-    def _call(self, now):
-        self._candidate = None
-        self._frozen = 0
-        answers = self._answers
-        waiting = 0
-        for peer in self._peers:
-            if peer.id not in answers and peer.id != self.id and peer.id != self._head:
-                waiting += 1
-        age = now - self._begin
-        best = max([self._last] + list(answers.values()))
-        if best > self._last:
-            for id in answers:
-                if answers[id] == best:
-                    self._source = id
-            if age > _COLLECT + 2500:  # then it will have to come in again
-                del answers[self._source]
-            elif best > self._known or self._due[_T_NACK] is None:
-                self._known = best
-                self._sooner(_T_NACK, now, 0)
-        if best > self._last or (age < _COLLECT and waiting) or len(self._messages) >= _MESSAGES:
-            self._send(_CALL, self._left)
-            self._set(_T_CALL, now, 120, 40)
-            return
-        stay = [p for p in self._peers if p.id == self.id or p.id in answers]
-        # Less than half of the room is another room, which may meet the rest again.
-        whole = 2 * len(stay) > len(self._peers)
-        for peer in stay:
-            peer.last = answers.get(peer.id, 0)
-            peer.heard = peer.moved = now
-        people = [(p.id, p.label) for p in stay]
-        self._lead(self._gid if whole else bytes(self._random(4)), people, now)
-
-
-def _tag(gid, epoch, head):
-    return pack(">I", crc32(gid + pack(">H", epoch) + head))
-
-
-def _stronger(one, other):
-    """Whether the first of two (gid, epoch, head, members) should swallow the second."""
-    if one[0] == other[0]:
-        return (-one[1], one[2]) < (-other[1], other[2])
-    return (-one[3], one[0]) < (-other[3], other[0])
+def _people(data):
+    """(id, number, label) of each in a VIEW; None when it is none."""
+    people = []
+    at = 4
+    try:
+        while at != len(data):
+            id = data[at : at + 4]
+            number = data[at + 4] << 8 | data[at + 5]
+            size = data[at + 6]
+            at += 7 + size
+            label = link.check_name(str(data[at - size : at], "utf-8"))
+            people.append((id, number, label))
+            if at > len(data):
+                return None
+    except (IndexError, UnicodeError, link.LinkError):
+        return None
+    return people

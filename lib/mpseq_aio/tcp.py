@@ -77,7 +77,7 @@ class TcpRoom:
 
     async def _enter(self):
         try:
-            self._reader, self._writer = await asyncio.open_connection(self.host, self.port)
+            self._reader, self._writer = await self._connect()
         except OSError as error:
             raise link.CarrierLost(
                 "no relay at %s port %d (%s)" % (self.host, self.port, error)
@@ -87,6 +87,9 @@ class TcpRoom:
         if message[0] != link.WELCOME or not message[1]:
             raise link.CarrierLost("the relay did not say WELCOME")
         return message[1]
+
+    def _connect(self):
+        return asyncio.open_connection(self.host, self.port)
 
     async def recv(self):
         """Next message tuple; CarrierLost when the room is gone, with the relay's reason."""

@@ -1,0 +1,62 @@
+"""A room without a relay on a local network: datagrams to a broadcast or multicast address.
+
+All who use one address and port hear each other, whatever their room. On a Wi-Fi the access point
+sends broadcasts once and to all; it repeats none of them, but `ordered` does.
+"""
+
+import asyncio
+import socket
+
+from .datagrams import DatagramRoom
+from .ordered import MTU
+
+DEFAULT_PORT = 7677
+_IP_ADD_MEMBERSHIP = getattr(socket, "IP_ADD_MEMBERSHIP", 35)
+
+
+class UdpRoom(DatagramRoom):
+    """`host`: a broadcast address (192.168.1.255, 255.255.255.255) or a multicast group
+    (224.0.0.0 to 239.255.255.255); IPv4."""
+
+    def __init__(self, host: str, port: int, room: str, label: str, patience=30):
+        super().__init__(room, label, patience)
+        self.host = host
+        self.port = port
+        self._socket = None
+
+    def _no_way(self):
+        return "udp %s port %d" % (self.host, self.port)
+
+    def _start(self):
+        to = socket.getaddrinfo(self.host, self.port, socket.AF_INET, socket.SOCK_DGRAM)[0][-1]
+        here = socket.getaddrinfo("0.0.0.0", self.port, socket.AF_INET, socket.SOCK_DGRAM)[0][-1]
+        self._to = to
+        self._socket = way = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        way.setblocking(False)
+        # Several members on one machine share the port; each hears every broadcast.
+        way.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        first = int(self.host.split(".")[0]) if self.host[:1].isdigit() else 0
+        if 224 <= first < 240:
+            group = bytes([int(part) for part in self.host.split(".")])
+            way.setsockopt(0, _IP_ADD_MEMBERSHIP, group + b"\0\0\0\0")
+        else:
+            way.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        way.bind(here)
+        # CPython has a loop to ask; MicroPython's streams read a datagram at a time.
+        self._reader = None
+        if not hasattr(asyncio, "get_running_loop"):
+            self._reader = asyncio.StreamReader(way)
+
+    def _stop(self):
+        way, self._socket = self._socket, None
+        if way is not None:
+            way.close()
+
+    def _send(self, datagram):
+        self._socket.sendto(datagram, self._to)
+
+    async def _next(self):
+        if self._reader is None:
+            loop = asyncio.get_running_loop()
+            return await loop.sock_recv(self._socket, MTU + 1)
+        return await self._reader.read(MTU + 1)
