@@ -9,6 +9,7 @@
 # Under its own name: BUILD in the environment would reach the makefiles called from here.
 BUILD := $(CURDIR)/build
 export MPSEQ_BUILD := $(BUILD)
+DIST := $(CURDIR)/dist
 VENV := $(CURDIR)/.venv
 PYTHON := $(VENV)/bin/python
 STAMPS := $(BUILD)/.stamps
@@ -31,13 +32,18 @@ override MPY_DIR := $(abspath $(MPY_DIR))
 override MONOCYPHER_DIR := $(abspath $(MONOCYPHER_DIR))
 override MBEDTLS_DIR := $(abspath $(MBEDTLS_DIR))
 
-NATMOD_ARCHS := x64 x86 armv6m armv7m armv7emsp armv7emdp xtensa rv32imc
+# xtensawin (ESP32, S2, S3) when the compiler of Espressif's SDK is there, which no distribution has.
+XTENSAWIN := $(if $(shell command -v xtensa-esp32-elf-gcc),xtensawin)
+NATMOD_ARCHS := x64 x86 armv6m armv7m armv7emsp armv7emdp xtensa rv32imc $(XTENSAWIN)
 natmod_file = $(BUILD)/natmod/monocypher-mpy6.3-$(1).mpy
 FIRMWARE := $(foreach board,qemu-rv32 qemu-cortex-m3,$(BUILD)/firmware/$(board).elf $(BUILD)/firmware/$(board)-plain.elf)
 UNIX := $(BUILD)/unix/mpseq-micropython $(BUILD)/unix/micropython-plain
 ROOMY := $(BUILD)/firmware/qemu-rv32-roomy.elf
 MIP := $(CURDIR)/dist/mip
 TEST_NATMODS := $(foreach arch,x64 rv32imc armv7m,$(call natmod_file,$(arch)))
+# The others that can be run, on machines that are built for this alone.
+TEST_CORES := $(foreach core,m0 m4 m7,$(BUILD)/firmware/qemu-cortex-$(core)-plain.elf) $(BUILD)/unix/micropython-x86 \
+	$(foreach arch,x86 armv6m armv7emsp armv7emdp,$(call natmod_file,$(arch)))
 PROBED_ARCHS := x64 rv32imc armv7m
 probe_file = $(BUILD)/native/probe-$(1).mpy
 SANITIZED := $(BUILD)/native/micropython-sanitized
@@ -54,7 +60,7 @@ help: ## this list
 demo: $(READY) ## a desktop, a MicroPython process and an emulated board in one secure room
 	@$(VENV)/bin/mpseq demo
 
-test: $(READY) $(ROOMY) $(PROBES) ## every test, on CPython, MicroPython and the emulated boards
+test: $(READY) $(ROOMY) $(PROBES) $(TEST_CORES) ## every test, on CPython, MicroPython and the emulated boards
 	@$(PYTHON) -m pytest tests $(PYTEST_ARGS)
 
 mutants: $(STAMPS)/python ## disable each check of the protocol in turn: a test must fail (MUTANT=… for some)
@@ -91,7 +97,9 @@ mip: natmods mpy $(STAMPS)/python ## packages for `mpremote mip` and `mpseq depl
 	@$(PYTHON) -m mpseq_tools.mip --library $(BUILD)/mpy --natmods $(dir $(call natmod_file,x64)) --out $(MIP) \
 		--project host_tools/pyproject.toml
 
-natmods: $(foreach arch,$(NATMOD_ARCHS),$(call natmod_file,$(arch))) ## the native module for every architecture
+natmods: $(foreach arch,$(NATMOD_ARCHS),$(DIST)/natmod/monocypher-mpy6.3-$(arch).mpy) ## the native module for every architecture, into dist/natmod
+	@ls -l $^ | awk '{ n = split($$NF, path, "/"); printf "  %-40s %6d bytes\n", path[n], $$5 }'
+	$(if $(XTENSAWIN),,@echo "  Not made: xtensawin (ESP32, ESP32-S2, ESP32-S3), which needs xtensa-esp32-elf-gcc of the ESP-IDF on PATH.")
 
 lint: $(STAMPS)/python $(STAMPS)/lint-c ## ruff, and our C without a warning
 	@$(VENV)/bin/ruff check .
@@ -100,10 +108,10 @@ vectors: $(READY) ## write tests/vectors anew
 	@$(PYTHON) tests/make_vectors.py
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf $(addprefix $(BUILD)/,unix firmware natmod native mpy-cross mods lint log) $(addprefix $(STAMPS)/,lint-c mods)
+	rm -rf $(DIST) $(addprefix $(BUILD)/,unix firmware natmod native mpy-cross mods lint log) $(addprefix $(STAMPS)/,lint-c mods)
 
-distclean: ## remove build/ and .venv
-	rm -rf $(BUILD) $(VENV)
+distclean: ## remove build/, dist/ and .venv
+	rm -rf $(BUILD) $(DIST) $(VENV)
 
 # --- what this machine needs -------------------------------------------------------------------
 

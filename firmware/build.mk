@@ -61,6 +61,13 @@ $(BUILD)/unix/micropython-plain: $(PORT_NEEDS) $(variant_files)
 	@$(STEP) "MicroPython for unix, plain" "$(BUILD_CURE)" $(unix_make) $(PLAIN_ARGS)
 	@$(place_unix)
 
+# With 32 bits, for the test that runs every architecture's native module: without the libraries of the
+# system, which are there for 64 bits only.
+$(BUILD)/unix/micropython-x86: $(PORT_NEEDS) $(variant_files) $(STAMPS)/apt-x86
+	@$(STEP) "MicroPython for unix, 32 bits" "$(BUILD_CURE)" $(unix_make) $(PLAIN_ARGS) MICROPY_FORCE_32BIT=1 \
+		MICROPY_PY_FFI=0 MICROPY_PY_SSL=0 MICROPY_PY_THREAD=0 CFLAGS_EXTRA=-DMICROPY_PY_CRYPTOLIB=0
+	@$(place_unix)
+
 # --- the emulated boards ---------------------------------------------------------------------------
 
 # A board's definition, from the name of its firmware.
@@ -87,6 +94,21 @@ $(BUILD)/firmware/qemu-rv32-roomy.elf: $(PORT_NEEDS) $(LINKED_NEEDS) $(board_fil
 		MICROPY_HEAP_SIZE=1572864
 	@$(place_firmware)
 
+# Cores that no emulated board of ours has, for the test that runs every architecture's native module:
+# the Cortex-M3's definition, compiled for them.
+cpu_m0 := -mcpu=cortex-m0 -mfloat-abi=soft
+cpu_m4 := -mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16
+cpu_m7 := -mcpu=cortex-m7 -mfloat-abi=hard -mfpu=fpv5-d16
+gc_m0 := SRC_BOARD_O="shared/runtime/gchelper_native.o shared/runtime/gchelper_thumb1.o"
+
+define core_rules
+$(BUILD)/firmware/qemu-cortex-$(1)-plain.elf: $$(PORT_NEEDS) $$(board_files) $$(wildcard boards/QEMU_CORTEX_M3/*)
+	@$$(STEP) "firmware qemu-cortex-$(1), plain" "$$(BUILD_CURE)" $$(qemu_make) USER_C_MODULES=$$(MODS)/board $$(PLAIN_ARGS) \
+		CORE_FLAGS="$(cpu_$(1))" $(gc_$(1))
+	@$$(place_firmware)
+endef
+$(foreach core,m0 m4 m7,$(eval $(call core_rules,$(core))))
+
 # --- the native module -----------------------------------------------------------------------------
 
 # What only one thing needs is installed when that is asked for.
@@ -108,6 +130,11 @@ $(call natmod_file,$(1)): $$(MPY_SOURCES) $$(MONOCYPHER_SOURCES) $$(STAMPS)/pyth
 	@touch $$@
 endef
 $(foreach arch,$(sort $(NATMOD_ARCHS) xtensawin $(ARCH)),$(eval $(call natmod_rules,$(arch))))
+
+# What is published: copies, because the builds of the tests must not depend on it.
+$(DIST)/natmod/%.mpy: $(BUILD)/natmod/%.mpy
+	@mkdir -p $(@D)
+	@cp $< $@
 
 # --- what the tests of the native module need -----------------------------------------------------
 

@@ -4,3 +4,9 @@ include boards/MPS2_AN385/mpconfigboard.mk
 
 MICROPY_HEAP_SIZE = 163840
 FROZEN_MANIFEST ?= $(BOARD_DIR)/manifest.py
+
+# The test of every architecture's native module compiles this board for other cores.
+ifdef CORE_FLAGS
+cflags_without_core := $(filter-out -mcpu=% -mfloat-abi=%,$(CFLAGS))
+CFLAGS = $(cflags_without_core) $(CORE_FLAGS)
+endif

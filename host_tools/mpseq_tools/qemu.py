@@ -32,6 +32,9 @@ BOARDS = tuple(_MACHINES)
 # Not a board that there is: 1.5 MiB of heap, for tests that hold a whole room in one interpreter.
 ROOMY = "qemu-rv32-roomy"
 _MACHINES[ROOMY] = _MACHINES["qemu-rv32"]
+# Nor these: other Arm cores, plain, on which the tests run native modules.
+for _core, _machine in (("m0", "mps2-an385"), ("m4", "mps2-an386"), ("m7", "mps2-an500")):
+    _MACHINES[f"qemu-cortex-{_core}"] = ("qemu-system-arm", ["-machine", _machine], 0x21000000)
 
 _CTRL_A, _CTRL_B, _CTRL_C, _CTRL_D = b"\x01", b"\x02", b"\x03", b"\x04"
 _START_TIMEOUT = 60.0

@@ -97,12 +97,18 @@ static void acknowledge(void) {
 #define RESET_REGISTER REG32(0xe000ed0c)
 #define RESET_REQUEST (0x05fa0004)
 
+#define SCB_CPACR REG32(0xe000ed88)
+#define SCB_CPACR_FPU_ON (0xf << 20)
+
 #define CPU_TICKS_PER_MS (25000)
 #define TICKS_PER_US (1)
 #define COUNTER FPGAIO_COUNTER
 
 static void hardware_init(void) {
     __asm volatile ("cpsid i");
+    #if defined(__ARM_FP)
+    SCB_CPACR |= SCB_CPACR_FPU_ON;
+    #endif
     FPGAIO_PRESCALE = 24; // 25 MHz to 1 MHz
     UART_CTRL |= UART_RX_INTERRUPT_ENABLE;
     NVIC_ENABLE = UART_RX_IRQ;

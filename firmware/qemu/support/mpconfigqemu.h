@@ -2,6 +2,11 @@
 
 #include "ports/qemu/mpconfigport.h"
 
+#if defined(__ARM_ARCH_6M__)
+#define MICROPY_EMIT_THUMB_ARMV7M (0)
+#undef MICROPY_EMIT_INLINE_THUMB
+#endif
+
 #undef MICROPY_PY_TIME
 #define MICROPY_PY_TIME (1)
 #define MICROPY_PY_TIME_TIME_TIME_NS (1)
