@@ -31,8 +31,9 @@ _OVERDUE = 30000  # ms without progress after which the watchdog is not fed
 class Node:
     """`folder`: where settings and keys are. `on_text`, `on_data`, `on_event`: plain or async
     functions of (node, event); of texts and data those of others, of events (see mpseq.events,
-    mpseq_aio.inbox, and KeyChanged) all. Events wait while an async one runs. `console`: whether
-    people may type commands. `passphrase` opens the key store, `port` takes the place of the
+    mpseq_aio.inbox, and KeyChanged) all. Events wait while an async one runs. `tasks`: async
+    functions of (node), each called again a second after it has ended. `console`: whether people
+    may type commands. `passphrase` opens the key store, `port` takes the place of the
     REPL's line."""
 
     def __init__(
@@ -41,6 +42,7 @@ class Node:
         on_text=None,
         on_data=None,
         on_event=None,
+        tasks=(),
         console=True,
         passphrase=b"",
         port=None,
@@ -55,6 +57,7 @@ class Node:
         self._port = port
         self._wants_console = console
         self._console = self._line = self._dog = None  # _line: a SerialRoom
+        self._works = tasks
         self._tasks = []
         self._beat = now()
 
@@ -181,6 +184,8 @@ class Node:
         self.company = company
         self.chat = chat
         self._start(self._join)
+        for work in self._works:
+            self._start(lambda work=work: work(self))
         gc.collect()
         while True:
             event = await chat.next_event()

@@ -1,0 +1,5 @@
+"""The emulated Cortex-M3 board: no pins. It takes part in the conversation of its settings."""
+
+from mpseq_board.node import run
+
+run()
