@@ -17,7 +17,7 @@ import time
 import tty
 
 FIRMWARE = """
-import os, sys, vfs
+import micropython, os, sys, vfs
 disk, raw = sys.argv[1], sys.argv[2] == "raw"
 vfs.umount("/")
 vfs.mount(vfs.VfsPosix(disk), "/")
@@ -32,7 +32,14 @@ class Os:  # VfsPosix under another root mixes up the two paths of a rename
     def __getattr__(self, name):
         return getattr(real, name)
 
-real, sys.modules["os"] = os, Os()
+class Micropython:  # after kbd_intr(-1) Ctrl-C would end the process
+    def kbd_intr(self, key):
+        pass
+
+    def __getattr__(self, name):
+        return getattr(micropython, name)
+
+real, sys.modules["os"], sys.modules["micropython"] = os, Os(), Micropython()
 line, out = sys.stdin.buffer, sys.stdout.buffer
 one = bytearray(1)
 

@@ -14,10 +14,9 @@ import pathlib
 import re
 import sys
 
-from mpseq_board import config
-
 from mpseq.errors import FrameError
 from mpseq.primitives import check_x25519_key
+from mpseq_board import config
 
 from . import card, install, mip, ports
 from .install import program
@@ -245,6 +244,7 @@ def _deploy(repl, wanted, main, dist, say):
         native = "Monocypher is in its firmware" if facts.linked else "native module"
         folder = mip.choose(dist or default_dist(), abi, facts.linked)
         package = mip.load(folder)
+        mip.check_package(package, abi, facts.linked)
         say(f".mpy {abi}, {native}: mpseq {package.version} from {folder.name}")
         install.install(repl, package, facts, say)
     # A heap of its own for each: the core alone takes most of a small board's.

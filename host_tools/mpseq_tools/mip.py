@@ -208,6 +208,17 @@ def choose(folder, abi: Abi, linked: bool) -> pathlib.Path:
     )
 
 
+def check_package(package: Package, abi: Abi, linked: bool):
+    """MipFault unless a package runs on a board: its folder's name is nobody's word."""
+    if package.arch != LINKED and package.arch not in abi.loadable():
+        raise MipFault(
+            f"the package says that it is for {package.arch}, this board is {abi.arch}",
+            "run `make mip` again; do not rename folders",
+        )
+    if package.arch == LINKED and not linked:
+        raise MipFault("the package is for firmware with Monocypher inside", "make mip")
+
+
 def check_board(version: tuple, mpy: int | None) -> Abi:
     """The board's Abi; MipFault when its MicroPython is too old, or another ABI than ours."""
     spoken = ".".join(map(str, version[:3]))

@@ -38,6 +38,27 @@ class Refused(Exception):
     """A program on the board has ended with an exception: its last line."""
 
 
+class _Line:
+    """pyserial's port with an end: mpremote's reads go on as long as anything comes, which is for
+    ever when a board has been reset and its own program talks."""
+
+    def __init__(self, port):
+        self._port = port
+        self.until = 0.0
+
+    def read(self, size=1):
+        if time.monotonic() > self.until:
+            raise transport.TransportError("too late")
+        return self._port.read(size)
+
+    def __getattr__(self, name):
+        return getattr(self._port, name)
+
+    def wait(self, seconds):
+        """Seconds that a read waits."""
+        self._port.timeout = seconds
+
+
 class Repl:
     """A board's REPL at a serial port. ReplFault from every call when the line fails."""
 
@@ -47,6 +68,7 @@ class Repl:
             with contextlib.redirect_stdout(None):
                 self._line = transport_serial.SerialTransport(port, baud, timeout=_READ)
             self._line.serial.write_timeout = 10
+            self._line.serial = _Line(self._line.serial)
         except (transport.TransportError, OSError, ValueError) as error:
             raise ReplFault(f"cannot open {port} ({error})", _LOST) from None
 
@@ -101,8 +123,8 @@ class Repl:
 
     def run(self, program: str, timeout: float = 20) -> str:
         """Runs a program to its end; what it printed. Refused when it raised an exception;
-        `timeout`: seconds that it may be silent."""
-        with self._guarded():
+        `timeout`: seconds that it may take."""
+        with self._guarded(timeout):
             printed, raised = self._line.exec_raw(program, timeout)
         if raised:
             lines = raised.decode(errors="replace").strip().splitlines()
@@ -121,26 +143,27 @@ class Repl:
     def put(self, path: str, data: bytes, progress=lambda count: None):
         """Writes a file, of which nothing must be expected until this returns: see `rename` of
         MicroPython's `os`. `progress` is told bytes."""
-        self.run(f"import binascii, os\n_b = binascii.a2b_base64\n_f = open({path!r}, 'wb')")
+        self.run(f"import binascii, os\n_b = binascii.a2b_base64\n_f = open({path!r}, 'wb')", 5)
         for at in range(0, len(data), _CHUNK):
             part = data[at : at + _CHUNK]
             # Half as long as their repr would be.
-            self.run(f"_f.write(_b({base64.b64encode(part)!r}))")
+            self.run(f"_f.write(_b({base64.b64encode(part)!r}))", 5)
             progress(len(part))
         self.run("_f.close()\nif hasattr(os, 'sync'): os.sync()")
 
     def _drain(self):
-        self._line.serial.timeout = 0.15
+        self._line.serial.wait(0.15)
         while self._line.serial.read(256):
             pass
-        self._line.serial.timeout = _READ
+        self._line.serial.wait(_READ)
 
     def _read_to(self, ending, patience):
         got = self._line.read_until(1, ending, timeout=patience, timeout_overall=patience)
         return got.endswith(ending)
 
     @contextlib.contextmanager
-    def _guarded(self):
+    def _guarded(self, timeout=60):
+        self._line.serial.until = time.monotonic() + timeout
         try:
             yield
         except transport.TransportError as error:

@@ -9,6 +9,7 @@ from . import serial_link
 from .bridge import Bridge
 
 # What the node says (lib/mpseq_board/node.py), and what MicroPython says when no node runs.
+_CONNECTED = "mpseq: connected "
 _JOINED = "mpseq: joined "
 _ENDED = re.compile(
     r"mpseq: stopped: (?!.*Trying again)|Traceback \(most recent|>>> |MicroPython (v\d|on )"
@@ -41,9 +42,7 @@ async def start(port, baud, relay, member, patience, stay=False, say=print) -> i
         if not patience:
             say(f"started. Its way into the room: {bridge_line}" if serial else "started")
             return 0
-        if not member.host:
-            say(f"waiting for {_inviters(member)} to type in the room:\n{member.invitation}")
-        outcome = await _watch(line, relay, patience, stay, say)
+        outcome = await _watch(line, relay, member, patience, stay, say)
     except link.CarrierLost as error:
         raise StartFault(str(error), "plug it in again; mpseq deploy") from None
     finally:
@@ -52,6 +51,14 @@ async def start(port, baud, relay, member, patience, stay=False, say=print) -> i
         if serial and not stay:
             say(f"It goes on while it has a bridge: {bridge_line}")
         return 0
+    if outcome == "away":
+        raise StartFault(
+            f"it has not reached its room, {member.carrier}, within {patience} s; above is why",
+            f"start the relay ({relay[0]}:{relay[1]}, or name another with --relay)"
+            if serial
+            else "is that address right, does the relay run, does the Wi-Fi work?",
+            4,
+        )
     if outcome != "late":
         cure = "mend that, and deploy again"
         if "MemoryError" in outcome:
@@ -59,8 +66,7 @@ async def start(port, baud, relay, member, patience, stay=False, say=print) -> i
         raise StartFault("its program has ended; above is why", cure, 4)
     raise StartFault(
         f"it has not joined within {patience} s: nobody in {member.carrier} has invited it",
-        f"{_inviters(member)}, in that room, types {member.invitation}\n"
-        f"(is the relay {relay[0]}:{relay[1]} the one of that room?)",
+        f"{_inviters(member)}, in that room, types {member.invitation}",
         4,
     )
 
@@ -70,14 +76,20 @@ def _inviters(member):
     return " or ".join(nicks) if nicks else "nobody whom it knows (give --invite-by NICK=KEY)"
 
 
-async def _watch(line, relay, patience, stay, say):
-    """"joined", "late", or the lines that it said when it ended."""
+async def _watch(line, relay, member, patience, stay, say):
+    """"joined", "late", "away" (not even in the room), or what it said when it ended."""
     outcome = asyncio.get_running_loop().create_future()
+    connected = False
     last = []
 
     def console(text):
+        nonlocal connected
         say(text)
         said = text.partition("| ")[2]
+        if said.startswith(_CONNECTED) and not connected:
+            connected = True
+            if not member.host:  # not before: an invitation reaches only who is there
+                say(f"waiting for {_inviters(member)} to type in the room:\n{member.invitation}")
         if not outcome.done():
             if said.startswith(_JOINED):
                 outcome.set_result("joined")
@@ -102,4 +114,6 @@ async def _watch(line, relay, patience, stay, say):
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-    return outcome.result() if outcome.done() else "late"
+    if outcome.done():
+        return outcome.result()
+    return "late" if connected else "away"
