@@ -39,7 +39,6 @@ natmod_file = $(BUILD)/natmod/monocypher-mpy6.3-$(1).mpy
 FIRMWARE := $(foreach board,qemu-rv32 qemu-cortex-m3,$(BUILD)/firmware/$(board).elf $(BUILD)/firmware/$(board)-plain.elf)
 UNIX := $(BUILD)/unix/mpseq-micropython $(BUILD)/unix/micropython-plain
 ROOMY := $(BUILD)/firmware/qemu-rv32-roomy.elf
-MIP := $(CURDIR)/dist/mip
 TEST_NATMODS := $(foreach arch,x64 rv32imc armv7m,$(call natmod_file,$(arch)))
 # The others that can be run, on machines that are built for this alone.
 TEST_CORES := $(foreach core,m0 m4 m7,$(BUILD)/firmware/qemu-cortex-$(core)-plain.elf) $(BUILD)/unix/micropython-x86 \
@@ -60,7 +59,7 @@ help: ## this list
 demo: $(READY) ## a desktop, a MicroPython process and an emulated board in one secure room
 	@$(VENV)/bin/mpseq demo
 
-test: $(READY) $(ROOMY) $(PROBES) $(TEST_CORES) ## every test, on CPython, MicroPython and the emulated boards
+test: $(READY) $(ROOMY) $(PROBES) $(TEST_CORES) $(BUILD)/mpy/.done ## every test, on CPython, MicroPython and the emulated boards
 	@$(PYTHON) -m pytest tests $(PYTEST_ARGS)
 
 mutants: $(STAMPS)/python ## disable each check of the protocol in turn: a test must fail (MUTANT=… for some)
@@ -94,7 +93,7 @@ natmod: $(call natmod_file,$(or $(ARCH),x64)) ## the native module as a file to 
 mpy: $(BUILD)/mpy/.done ## the library precompiled, for boards without it in their firmware: build/mpy
 
 mip: natmods mpy $(STAMPS)/python ## packages for `mpremote mip` and `mpseq deploy`, one an architecture: dist/mip
-	@$(PYTHON) -m mpseq_tools.mip --library $(BUILD)/mpy --natmods $(dir $(call natmod_file,x64)) --out $(MIP) \
+	@$(PYTHON) -m mpseq_tools.mip --library $(BUILD)/mpy --natmods $(DIST)/natmod --out $(DIST)/mip \
 		--project host_tools/pyproject.toml
 
 natmods: $(foreach arch,$(NATMOD_ARCHS),$(DIST)/natmod/monocypher-mpy6.3-$(arch).mpy) ## the native module for every architecture, into dist/natmod

@@ -6,9 +6,7 @@ from mpseq_tools import mip
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIBRARY = ROOT / "build" / "mpy"
-NATMODS = ROOT / "dist" / "natmod"
-if not NATMODS.is_dir():
-    NATMODS = ROOT / "build" / "natmod"
+NATMODS = ROOT / "build" / "natmod"
 VERSION = "0.0.1"
 
 
