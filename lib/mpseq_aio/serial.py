@@ -114,8 +114,15 @@ class SerialRoom:
 
     def console(self, typed):
         """From now on `typed(data)` is called with the bytes that stand between frames, as they
-        come, and with b"\\0" where a frame cuts them. What it raises ends whoever reads."""
-        self._frames.typed = typed
+        come, and with b"\\0" where a frame cuts them. KeyboardInterrupt goes through."""
+
+        def safe(data):
+            try:
+                typed(data)
+            except Exception as error:  # the frame behind it must not be lost
+                self.log("serial: %s" % error)
+
+        self._frames.typed = safe
 
     def echo(self, data):
         """Writes bytes of a line that is being typed, unless a frame is on its way out."""

@@ -45,6 +45,10 @@ class Company:
         elif name == "Gone":
             if event.label in self._here:
                 self._here.remove(event.label)
+            labels = self._node.chat.labels
+            for key in labels:
+                if labels[key] == event.label:  # which somebody else may have next
+                    labels[key] = ""
             self.nudge()
         elif name == "GuestReady":
             self._skip[event.key] = time + _READY
@@ -58,6 +62,8 @@ class Company:
                 self._listen = _LISTEN
             for one in event.joined:
                 self._skip.pop(one.key, None)
+            if event.left:
+                self.nudge()
 
     def nudge(self):
         """Soon it is time to invite: the host first, then one by one."""
@@ -118,7 +124,7 @@ class Company:
             if time < self._skip.get(one[1], 0):
                 continue
             label = chat.labels.get(one[1])
-            if one[1] not in keys or (label and label not in self._here):
+            if one[1] not in keys or (label is not None and label not in self._here):
                 wanted.append(one)
         self._at = time + self._pause
         self._pause = min(2 * self._pause, _SELDOM)

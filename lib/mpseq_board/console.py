@@ -41,14 +41,20 @@ class Console:
                         self._lines.append(text)
                         self._news.set()
             elif byte in b"\b\x7f":
-                if self._line:
-                    while self._line.pop() & 0xC0 == 0x80 and self._line:  # the rest of a letter
-                        pass
+                size = len(self._line) - 1
+                while size > 0 and self._line[size] & 0xC0 == 0x80:  # the rest of a letter
+                    size -= 1
+                if size >= 0:
+                    self._line = self._line[:size]
                     self._say(b"\b \b")
             elif len(self._line) < _LINE:
                 self._line.append(byte)
                 if byte >= 32:
                     self._say(bytes((byte,)))
+
+    def typing(self):
+        """Whether the screen stands in the middle of a line that is being typed."""
+        return self._echo and len(self._line) > 0
 
     def _say(self, data):
         if self._echo:

@@ -109,6 +109,8 @@ class Node:
         from mpseq_aio.plain import clean
 
         text = "mpseq: " + clean(text)
+        if self._console and self._console.typing():
+            text = "\r\n" + text
         if self._line:
             self._line.log(text)
         else:

@@ -1,0 +1,70 @@
+"""Emulated boards with a node on their disk, bridged into the room of a relay: for tests."""
+
+import asyncio
+import contextlib
+import os
+
+from test_bridge import until
+
+from mpseq_aio import link
+from mpseq_tools.bridge import Bridge
+from mpseq_tools.qemu import Board
+from mpseq_tools.serial_link import SerialTransport
+
+INSTALL = """
+import json, os
+from mpseq_board.entropy import Source
+from mpseq_board.keystore import KeyStore
+source = Source("/mpseq.d")
+source.inject(bytes.fromhex("%s"))
+print(KeyStore("/mpseq.d", source).create_identity().public.hex())
+from mpseq_board.config import save
+save("/mpseq.d", json.loads(%r))
+for name, text in json.loads(%r).items():
+    with open(name, "w") as file:
+        file.write(text)
+"""
+
+
+def install(name, disk, config, files):
+    """What `mpseq deploy` does, over the raw REPL; returns the board's key in hex.
+    `config` and `files` (path: text) as JSON."""
+    with Board(name, disk=disk, seed=os.urandom(64)) as board:
+        code = INSTALL % (os.urandom(64).hex(), config, files)
+        return board.exec(code, timeout=60).strip()
+
+
+class Plugged:
+    """A board that runs its main.py, and its bridge; `lines`: what it printed."""
+
+    def __init__(self, name, disk, relay):
+        self.lines = []
+        self._relay = relay
+        self.board = Board(name, disk=disk, seed=os.urandom(64), prompt=False)
+
+    async def __aenter__(self):
+        self.line = SerialTransport(self.board.port)
+        self.bridge = Bridge(
+            self.line, "127.0.0.1", self._relay.port, console=self.lines.append, label="board"
+        )
+        self._running = asyncio.ensure_future(self._run())
+        return self
+
+    async def _run(self):
+        with contextlib.suppress(link.CarrierLost):
+            await self.bridge.run()
+
+    async def __aexit__(self, *_):
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
+        self.board.close()
+        print("\n".join(self.lines))  # seen when a test fails
+
+    async def type(self, text):
+        await self.line.write(text.encode())
+
+    def heard(self, words):
+        return [line for line in self.lines if words in line]
+
+    async def says(self, words, seconds=20):
+        await until(lambda: self.heard(words), seconds)
