@@ -115,6 +115,7 @@ $(foreach core,m0 m4 m7,$(eval $(call core_rules,$(core))))
 packages_x86 := gcc-multilib
 packages_xtensa := gcc-xtensa-lx106 picolibc-xtensa-lx106-elf
 packages_probes := valgrind
+packages_cmake := 'cmd:cmake=cmake'
 
 $(STAMPS)/apt-%: $(STAMPS)/apt
 	@$(STEP) "packages for $*" "see that apt works (network, disk, sudo), then run make again" \

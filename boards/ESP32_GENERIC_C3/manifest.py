@@ -1,0 +1,3 @@
+# ruff: noqa: F821  # makemanifest's own names
+include("$(PORT_DIR)/boards/manifest.py")
+include("../../firmware/manifest.py")
