@@ -1,0 +1,57 @@
+"""`mpseq deploy` onto emulated boards with an empty disk: a stock one, one with mpseq inside."""
+
+import asyncio
+import os
+
+import pytest
+from deploying import Deployment, a_room
+from packages import make
+from test_bridge import until
+from test_relay import story
+
+from mpseq_tools.bridge import Bridge
+from mpseq_tools.qemu import Board
+from mpseq_tools.serial_link import SerialTransport
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("mip"))
+
+
+@pytest.mark.parametrize(
+    "name, linked", [("qemu-rv32", False), ("qemu-cortex-m3", True)], ids=("plain", "linked")
+)
+def test_an_empty_board_joins_and_comes_back_by_itself(name, linked, packages, tmp_path):
+    disk = tmp_path / "flash.img"
+
+    @story
+    async def tell():
+        async with a_room() as (relay, ana):
+            with Board(name, linked, seed=os.urandom(64), disk=disk) as board:
+                deployment = Deployment(board.port, packages)
+                await deployment.tell(ana, relay)
+                assert deployment.code == 0, deployment.text
+                assert ana.nicks() == ["ana", "porch"]
+                assert ("no library to install" in deployment.text) == linked
+                assert ("installed, and read back" in deployment.text) != linked
+            (key,) = [one.key for one in ana.chat.members if one.nick == "porch"]
+            # Its power was cut. It starts main.py, a bridge is there, ana invites it again.
+            with Board(name, linked, seed=os.urandom(64), disk=disk, prompt=False) as board:
+                lines = []
+                bridge = Bridge(
+                    SerialTransport(board.port), "127.0.0.1", relay.port, console=lines.append
+                )
+                running = asyncio.ensure_future(bridge.run())
+                try:
+                    await until(lambda: any("connected as" in line for line in lines))
+                    ana.chat.invite([("porch", key)], True)
+                    await until(lambda: any("joined kitchen" in line for line in lines))
+                    await ana.chat.send("welcome back")
+                    await until(lambda: any("<ana> welcome back" in line for line in lines))
+                finally:
+                    running.cancel()
+                    await asyncio.gather(running, return_exceptions=True)
+                    print("\n".join(lines))
+
+    tell()
