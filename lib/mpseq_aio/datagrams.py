@@ -14,7 +14,7 @@ from .ordered import OrderedRoom
 
 _TURN = 0.01  # seconds between looks at the clock
 _MANY = 16  # messages waiting; the engine keeps what follows, and the room waits for us
-_DEAF = 40  # datagrams in a row that could not be sent: the way out is gone
+_MUTE = 4000  # ms in which nothing could be sent: the way out is gone
 
 
 class DatagramRoom:
@@ -29,14 +29,14 @@ class DatagramRoom:
         self._tasks = ()
         self._pending = []
         self._lost = None
-        self._failed = 0
+        self._sent = 0
         self._change = asyncio.Event()
 
     async def open(self):
         """Enters the room; returns the labels present, the own one first. CarrierLost."""
         await self.close()
         self._lost = None
-        self._failed = 0
+        self._sent = now()
         self._pending = []
         try:
             self._start()
@@ -145,8 +145,7 @@ class DatagramRoom:
     def _try(self, datagram):
         try:
             self._send(datagram)
-            self._failed = 0
+            self._sent = now()
         except OSError as error:
-            self._failed += 1
-            if self._failed >= _DEAF and self._lost is None:
+            if now() - self._sent > _MUTE and self._lost is None:
                 self._lost = "%s (%s)" % (self._no_way(), error)
