@@ -172,8 +172,12 @@ $(STAMPS)/lint-c: $(BUILD)/unix/mpseq-micropython $(BUILD)/firmware/qemu-rv32.el
 
 # --- the library as .mpy files ---------------------------------------------------------------------
 
-$(BUILD)/mpy/.done: $(MPY_CROSS) $(lib_files) $(STAMPS)/names
-	@rm -rf $(@D) && mkdir -p $(@D)
-	@cd lib && for file in $$(find . -name '*.py' ! -name '_pymonocypher.py' ! -name '_cryptolib.py'); do \
-		mkdir -p $(@D)/$${file%/*} && $(MPY_CROSS) -O3 -s $${file#./} -o $(@D)/$${file%.py}.mpy $$file || exit 1; done
+# The core as fewer, larger modules (tools/bundle.py says why), the rest file by file.
+$(BUILD)/mpy/.done: $(MPY_CROSS) $(lib_files) $(STAMPS)/names $(wildcard firmware/tools/*.py) firmware/tools/reorder-mpy $(STAMPS)/python
+	@rm -rf $(@D) $(BUILD)/mpy-sources && mkdir -p $(@D) $(BUILD)/mpy-sources
+	@cp -R lib/mpseq_* $(BUILD)/mpy-sources/
+	@$(PYTHON) firmware/tools/bundle.py lib $(BUILD)/mpy-sources/mpseq
+	@cd $(BUILD)/mpy-sources && for file in $$(find . -name '*.py'); do \
+		mkdir -p $(@D)/$${file%/*} && $(MPY_CROSS) -O3 -s $${file##*/} -o $(@D)/$${file%.py}.mpy $$file || exit 1; done
+	@$(PYTHON) firmware/tools/reorder-mpy $(MPY_DIR) $$(find $(@D) -name '*.mpy')
 	@touch $@

@@ -6,7 +6,7 @@ from house import House
 
 from mpseq import errors, wire
 
-NAMES = [words for _, words in errors.REASONS + errors.PROOFS]
+NAMES = [words for _, words in errors.each(errors.REASONS + ";" + errors.PROOFS)]
 
 
 class Victim:

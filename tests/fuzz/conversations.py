@@ -14,7 +14,7 @@ from makers import CHEAT, MAKERS
 from mpseq import errors, events, wire
 
 _NAMED = sorted(MAKERS)
-NAMES = {words for _, words in errors.REASONS + errors.PROOFS}
+NAMES = {words for _, words in errors.each(errors.REASONS + ";" + errors.PROOFS)}
 
 # What a MESSAGE that holds may move although its body is refused: it was said (PROTOCOL.md 4).
 _SAID = tuple("conversation." + name for name in (
