@@ -9,7 +9,13 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 KEYS = os.path.join(ROOT, "tests", "keys")
-MODULES = ("test_entropy_story", "test_keystore_story", "test_keystore_cuts", "flash")
+MODULES = (
+    "test_entropy_story",
+    "test_keystore_story",
+    "test_keystore_cuts",
+    "on_littlefs",
+    "on_fat",
+)
 
 
 def expected_of(module):

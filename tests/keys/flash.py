@@ -1,5 +1,5 @@
-"""The same on the real file systems, LittleFS and FAT, over a flash memory in RAM: for MicroPython
-with `vfs`, run by tests/core/run.py. The power goes at any block written, in the middle of it.
+"""The real file systems over a flash memory in RAM, whose power goes at any byte: for MicroPython
+with `vfs`. See on_littlefs.py and on_fat.py.
 """
 
 import os
@@ -7,7 +7,7 @@ import os
 import vfs
 from shop import Cut, Seeded, keys
 
-from mpseq_board import entropy, store
+from mpseq_board import store
 from mpseq_board.entropy import Source
 from mpseq_board.keystore import KeyStore
 
@@ -15,6 +15,7 @@ ANA, BEN, EVA = keys(3)
 HOST = bytes(range(64))
 FOLDER = "/flash/keep"
 BLOCK = 512
+STEP = 23  # bytes between two cuts
 
 
 class Flash:
@@ -87,7 +88,7 @@ class Mounted:
 
 
 def formatted(kind):
-    flash = Flash(96, whole=kind is vfs.VfsFat)
+    flash = Flash(96, whole=kind.__name__ == "VfsFat")
     kind.mkfs(flash)
     return flash
 
@@ -130,7 +131,7 @@ def at_every_place(kind, prepare, change):
             if cut and found == old:
                 change()
                 assert state() == new
-        left += BLOCK if flash.whole else 97 if left > 300 else 23
+        left += BLOCK if flash.whole else STEP
     assert seen == {True, False} and left > 300, (seen, left)
 
 
@@ -165,39 +166,6 @@ def everywhere(kind):
     at_every_place(kind, lambda: None, create)
     for change in (know, verify, forget, wipe):
         at_every_place(kind, some, change)
-
-
-def test_a_cut_on_littlefs():
-    everywhere(vfs.VfsLfs2)
-
-
-def test_a_cut_on_fat():
-    everywhere(vfs.VfsFat)
-
-
-def test_no_two_starts_share_a_byte_on_littlefs():
-    """With nothing random but what the host gave once, and clocks that stand."""
-    old = entropy.urandom, entropy._ticks, entropy._time
-    entropy.urandom = None
-    entropy._ticks = entropy._time = lambda: 0
-    try:
-        start = formatted(vfs.VfsLfs2)
-        with Mounted(vfs.VfsLfs2, start):
-            Source(FOLDER).inject(HOST)
-        for left in range(0, 3000, 61):
-            flash = again(start)
-            flash.left = left
-            drawn = []
-            for _ in range(3):
-                with Mounted(vfs.VfsLfs2, flash):
-                    try:
-                        drawn.append(bytes(Source(FOLDER).random(32)))
-                    except Cut:
-                        pass
-                flash = again(flash)
-            assert len(set(drawn)) == len(drawn) >= 2
-    finally:
-        entropy.urandom, entropy._ticks, entropy._time = old
 
 
 def pieces_of(folder, prefix):
@@ -241,11 +209,3 @@ def wiped_clean(kind):
         return [one for one in seen if one in raw and one != bytes(12)] == []
     finally:
         store.platform = platform
-
-
-def test_a_wipe_leaves_nothing_in_littlefs_blocks():
-    assert wiped_clean(vfs.VfsLfs2)
-
-
-def test_a_wipe_leaves_nothing_in_fats_sectors():
-    assert wiped_clean(vfs.VfsFat)
