@@ -27,37 +27,15 @@ Not tried on hardware: the ESP32's radio.
 """
 
 import os
-import time
 
 from mpseq.primitives import H, kdf, wipe
 from mpseq_aio.entropy import urandom
 
-from .store import KeyStoreError, Slots, chip_id, platform
-
-_ticks = getattr(time, "ticks_cpu", None) or time.perf_counter_ns
-_time = getattr(time, "time_ns", time.time)
-_CURE = ": give it 64 random bytes of a host (mpseq deploy)"
+from .store import KeyStoreError, Slots, chip_id, ticks
 
 
 class Untrusted(Exception):
     """There is no source that keys may be drawn from. The text has each reason and its cure."""
-
-
-def faults(first, second):
-    """What is wrong with two reads of 256 bytes of a random source; "" when nothing is."""
-    if first == second:
-        return "gives the same twice"
-    counts = bytearray(256)
-    run = last = -1
-    for part in (first, second):
-        for byte in part:
-            run = run + 1 if byte == last else 1
-            last = byte
-            counts[byte] += 1
-            # 1 + 30 / 4 equal ones in a row; 1 + critbinom(512, 1/16, 1 - 2^-30) of 512
-            if run >= 9 or counts[byte] >= 71:
-                return "repeats itself"
-    return ""
 
 
 class Source:
@@ -70,20 +48,15 @@ class Source:
     def __init__(self, folder):
         self._state = bytearray(32)
         self._trusted = False
-        self._problem = "os.urandom of this board (%s) is not trusted alone" % platform + _CURE
         self._chip = H(b"chip", chip_id())
         self._slots = Slots(folder + "/seed", b"mpseqS\x01", 65)
         try:
             os.mkdir(folder)
         except OSError:
             pass  # there already; else the seed cannot be written, which is told
-        self._take_seed()
-        self.health = self._take_urandom()
-        samples = bytearray(64)
-        for at in range(64):
-            H(samples)
-            samples[at] = _ticks() & 255
-        self._absorb(b"board", chip_id(), str(_time()).encode(), samples)
+        from .gathering import gather
+
+        self.health = gather(self)
         try:
             self._keep(self._trusted)
         except KeyStoreError as error:
@@ -102,7 +75,7 @@ class Source:
             more = urandom(32)
         except Exception:
             more = b""  # what is trusted is in the state
-        self._absorb(b"more", str(_ticks()).encode(), more)
+        self._absorb(b"more", str(ticks()).encode(), more)
         out = bytearray(size)
         view = memoryview(out)
         for at in range(0, size, 64):
@@ -121,58 +94,6 @@ class Source:
 
     def _absorb(self, *parts):
         kdf(self._state, self._state, *parts)
-
-    def _take_seed(self):
-        try:
-            found = self._slots.read()
-        except KeyStoreError as error:
-            self._problem = str(error) + _CURE
-            return
-        for _, seed, _ in found:
-            self._absorb(b"seed", seed)
-            if seed[1:33] == self._chip:
-                self._trusted = self._trusted or bool(seed[0])
-            else:
-                self._problem = "this board has the seed of another, copied" + _CURE
-            wipe(seed)
-
-    def _take_urandom(self):
-        """What is wrong with it. On an ESP32 that nobody has trusted yet, with the radio on."""
-        if platform == "esp32" and not self._trusted:
-            try:
-                import network
-
-                radio = network.WLAN(network.STA_IF)
-                was_on = radio.active()
-                radio.active(True)
-                saving = radio.config("pm")
-                radio.config(pm=radio.PM_NONE)  # a radio that sleeps makes no noise
-                try:
-                    time.sleep_ms(100)
-                    return self._test_urandom(True)
-                finally:
-                    radio.config(pm=saving)
-                    radio.active(was_on)
-            except Exception:  # of whatever kind: it is not on
-                self._problem = "esp32 is random only with its radio, which fails" + _CURE
-        return self._test_urandom(platform == "system")
-
-    def _test_urandom(self, good):
-        try:
-            first = urandom(256)
-            second = urandom(256)
-        except Exception:
-            fault = "is missing or fails"
-        else:
-            self._absorb(b"urandom", first, second)
-            fault = faults(first, second)
-            wipe(first)
-            wipe(second)
-        if fault:
-            self._problem = "os.urandom " + fault + _CURE
-        elif good:
-            self._trusted = True
-        return fault
 
     def _keep(self, trusted):
         """Writes the seed of the next start, which tells nothing of the state."""

@@ -22,7 +22,7 @@ from mpseq import Identity, errors
 from mpseq.aes_ctr import available, crypt, size
 from mpseq.primitives import check_x25519_key, equal, kdf, mc, wipe
 
-from .store import KeyStoreError, Slots, chip_id, erase, resume
+from .store import KeyStoreError, Slots, chip_id, resume
 
 MAX_PEOPLE = 64
 # In the file, behind the head: rounds 2 (0 for the device) | salt 16 | nonce 16 | sealed | MAC 32.
@@ -135,13 +135,15 @@ class KeyStore:
         return (key, True) in [one[1:] for one in self.people()]
 
     def wipe(self, feed=None):
-        """Panic: the memory first, then everything in the folder, see store.erase. This object is
+        """Panic: the memory first, then everything in the folder, see wiping.erase. This object is
         empty then, and stores nothing any more."""
         if self.identity:
             self.identity.wipe()
         self._close()
         self._slots = self.identity = None
         self._people = b""
+        from .wiping import erase
+
         erase(self._folder, feed)
 
     # --- people, as they are in the file

@@ -1,4 +1,4 @@
-"""Small records in files that survive a power cut, and folders that are destroyed.
+"""Small records in files that survive a power cut, and what all files here are written with.
 
 A record lies in two files, `<path>.0` and `<path>.1`, and a write goes into the older one. A cut
 at any byte spoils that one at most, and the other holds what was there before. This asks nothing
@@ -12,6 +12,7 @@ nobody can tell here whether an older copy of the whole flash was put back.
 
 import os
 import sys
+import time
 
 from mpseq.primitives import H, wipe
 
@@ -19,6 +20,7 @@ from mpseq.primitives import H, wipe
 platform = sys.platform
 if platform in ("linux", "darwin", "win32") or sys.implementation.name == "cpython":
     platform = "system"
+ticks = getattr(time, "ticks_cpu", None) or time.perf_counter_ns
 
 
 class KeyStoreError(Exception):
@@ -120,55 +122,13 @@ class Slots:
             wipe(data)
 
 
-def erase(folder, feed=None):
-    """Destroys a folder, and what LittleFS has left of it where nothing shows it.
-
-    Every file is overwritten and removed; then, but for a desktop, all free space is written once,
-    which takes some 10 s for each MB of flash. `feed()` is called for each 512 bytes of that. Out
-    of reach are flash outside of the file system, worn-out blocks, and what an SD card's own
-    controller keeps. When a cut ends it, resume() goes on.
-    """
-    mark = folder + ".wipe"
-    try:
-        write(mark, b"")
-    except OSError:
-        pass  # a full disk; then a cut will leave what is left
-    try:
-        _destroy(folder)
-    except OSError as error:
-        if error.errno != 2:  # ENOENT: this far it was before a cut
-            raise
-    try:
-        if platform != "system":
-            with open(mark, "wb") as file:
-                while True:
-                    file.write(bytes(512))
-                    if feed:
-                        feed()
-    except OSError:
-        pass  # full
-    os.remove(mark)
-
-
 def resume(folder, feed=None):
-    """Brings an erase() that a cut ended to its end, if there is one. Call it before anything in
-    the folder is read."""
+    """Brings a wipe that a cut ended to its end, if there is one (see wiping). Call it before
+    anything in the folder is read."""
     try:
         os.stat(folder + ".wipe")
     except OSError:
         return
+    from .wiping import erase
+
     erase(folder, feed)
-
-
-def _destroy(path):
-    status = os.stat(path)
-    if status[0] & 0xF000 == 0x4000:  # a folder
-        for name in os.listdir(path):
-            _destroy(path + "/" + name)
-        os.rmdir(path)
-        return
-    try:  # on FAT this hits the very sectors
-        write(path, bytes(256), "r+b", (status[6] + 255) // 256)
-    except OSError:
-        pass  # a full disk, of which LittleFS needs some
-    os.remove(path)

@@ -7,7 +7,7 @@ import os
 import vfs
 from shop import Cut, Seeded, keys
 
-from mpseq_board import store
+from mpseq_board import wiping
 from mpseq_board.entropy import Source
 from mpseq_board.keystore import KeyStore
 
@@ -180,8 +180,8 @@ def pieces_of(folder, prefix):
 
 def wiped_clean(kind):
     """Whether nothing of the store is left in the raw flash, after some history of it."""
-    platform = store.platform
-    store.platform = "board"
+    platform = wiping.platform
+    wiping.platform = "board"
     try:
         flash = formatted(kind)
         seen = set()
@@ -208,4 +208,4 @@ def wiped_clean(kind):
         raw = bytes(flash.data)
         return [one for one in seen if one in raw and one != bytes(12)] == []
     finally:
-        store.platform = platform
+        wiping.platform = platform

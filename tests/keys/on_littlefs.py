@@ -3,7 +3,7 @@
 from flash import FOLDER, HOST, STEP, Cut, Mounted, again, everywhere, formatted, wiped_clean
 from vfs import VfsLfs2
 
-from mpseq_board import entropy
+from mpseq_board import entropy, gathering
 from mpseq_board.entropy import Source
 
 
@@ -17,9 +17,9 @@ def test_a_wipe_leaves_nothing_in_any_block():
 
 def test_no_two_starts_share_a_byte():
     """With nothing random but what the host gave once, and clocks that stand."""
-    old = entropy.urandom, entropy._ticks, entropy._time
-    entropy.urandom = None
-    entropy._ticks = entropy._time = lambda: 0
+    old = entropy.urandom, entropy.ticks, gathering._time
+    entropy.urandom = gathering.urandom = None
+    entropy.ticks = gathering.ticks = gathering._time = lambda: 0
     try:
         start = formatted(VfsLfs2)
         with Mounted(VfsLfs2, start):
@@ -37,4 +37,5 @@ def test_no_two_starts_share_a_byte():
                 flash = again(flash)
             assert len(set(drawn)) == len(drawn) >= 2
     finally:
-        entropy.urandom, entropy._ticks, entropy._time = old
+        entropy.urandom, entropy.ticks, gathering._time = old
+        gathering.urandom, gathering.ticks = old[:2]

@@ -6,7 +6,7 @@ For CPython and MicroPython, without pytest.
 
 from mpseq import Identity
 from mpseq.primitives import H
-from mpseq_board import entropy, keystore, store
+from mpseq_board import entropy, gathering, keystore, store, wiping
 
 FOLDER = "/keep"
 
@@ -194,13 +194,18 @@ class Board:
         self._new = (
             (store, "open", disk.open),
             (store, "os", disk),
-            (store, "platform", platform),
+            (wiping, "open", disk.open),
+            (wiping, "os", disk),
+            (wiping, "platform", platform),
+            (gathering, "platform", platform),
+            (gathering, "urandom", urandom or _missing),
+            (gathering, "chip_id", lambda: chip),
+            (gathering, "ticks", lambda: clock),
+            (gathering, "_time", lambda: clock),
             (entropy, "os", disk),
-            (entropy, "platform", platform),
             (entropy, "urandom", urandom or _missing),
             (entropy, "chip_id", lambda: chip),
-            (entropy, "_ticks", lambda: clock),
-            (entropy, "_time", lambda: clock),
+            (entropy, "ticks", lambda: clock),
             (keystore, "os", disk),
             (keystore, "chip_id", lambda: chip),
         )

@@ -6,7 +6,7 @@ import sys
 from shop import FOLDER, TEARS, Board, Cut, Disk, raises
 
 from mpseq.primitives import H
-from mpseq_board import entropy
+from mpseq_board import entropy, gathering
 from mpseq_board.entropy import Source, Untrusted
 from mpseq_board.keystore import KeyStore
 
@@ -269,11 +269,11 @@ def test_what_is_broken_is_found():
 def test_what_is_well_gives_no_alarm():
     urandom = counter()
     for _ in range(50):
-        assert entropy.faults(urandom(256), urandom(256)) == ""
+        assert gathering.faults(urandom(256), urandom(256)) == ""
     near = bytearray(urandom(256))
     near[7:15] = bytes(8)  # eight in a row: one less than an alarm
     near[15] = 1
-    assert entropy.faults(near, urandom(256)) == ""
+    assert gathering.faults(near, urandom(256)) == ""
 
 
 def test_an_operating_systems_source_is_trusted():
@@ -320,13 +320,13 @@ class Radio:
 
 def on_esp32(radio, disk, call):
     sys.modules["network"] = radio
-    time = entropy.time
-    entropy.time = type("time", (), {"sleep_ms": lambda ms: None})
+    time = gathering.time
+    gathering.time = type("time", (), {"sleep_ms": lambda ms: None})
     try:
         with Board(disk, "esp32", radio.urandom):
             return call()
     finally:
-        entropy.time = time
+        gathering.time = time
         del sys.modules["network"]
 
 
