@@ -2,13 +2,15 @@
 
 import asyncio
 import os
+import time
 
 import pytest
-from deploying import Deployment, a_room
+from deploying import Deployment, a_room, call
 from packages import make
 from test_bridge import until
 from test_relay import story
 
+from mpseq_tools import deploy as deploy_module
 from mpseq_tools.bridge import Bridge
 from mpseq_tools.qemu import Board
 from mpseq_tools.serial_link import SerialTransport
@@ -55,3 +57,22 @@ def test_an_empty_board_joins_and_comes_back_by_itself(name, linked, packages, t
                     print("\n".join(lines))
 
     tell()
+
+
+def test_a_running_watchdog_does_not_bite_while_it_works(tmp_path, monkeypatch):
+    """The hardware's cannot be stopped, and a board that resets itself loses what is sent."""
+    identify = deploy_module._identify
+
+    def take_time(repl, *arguments):
+        for _ in range(10):
+            time.sleep(0.3)
+            repl.run("")
+        return identify(repl, *arguments)
+
+    with Board("qemu-rv32", True, seed=os.urandom(64), disk=tmp_path / "flash.img") as board:
+        call(board.port, tmp_path, watchdog=2)
+        board.press("\x04")  # the node starts, and its watchdog
+        time.sleep(1)
+        monkeypatch.setattr(deploy_module, "_identify", take_time)
+        call(board.port, tmp_path)
+        assert board.exec("import machine\nprint(machine.reset_cause())") == "1\n"  # power on

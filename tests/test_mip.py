@@ -95,7 +95,7 @@ def test_the_makefiles_command_takes_the_version_of_the_project(tmp_path):
 
 
 def spoil_a_byte(folder):
-    file = folder / "mpseq" / "wire.mpy"
+    file = folder / "mpseq" / "__init__.mpy"
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(data)
@@ -106,11 +106,11 @@ def lose_a_file(folder):
 
 
 def change_a_hash(folder):
-    change(folder, lambda package: package["sha256"].update({"mpseq/wire.mpy": "0" * 64}))
+    change(folder, lambda package: package["sha256"].update({"mpseq/__init__.mpy": "0" * 64}))
 
 
 def leave_out_a_hash(folder):
-    change(folder, lambda package: package["sha256"].pop("mpseq/wire.mpy"))
+    change(folder, lambda package: package["sha256"].pop("mpseq/__init__.mpy"))
 
 
 def fetch_from_elsewhere(folder):

@@ -88,7 +88,7 @@ def test_a_program_chats_after_mpremote_mip_install(packages, tmp_path, place, a
 def test_mip_alone_does_not_see_what_was_tampered_with(packages, tmp_path):
     """What README says of it: it copies; `mpseq deploy` and sha256sum are who compare."""
     folder = shutil.copytree(packages / "x64", tmp_path / "x64")
-    (folder / "mpseq" / "wire.mpy").write_bytes(b"M\x06\x00\x1f what it wants")
+    (folder / "mpseq" / "__init__.mpy").write_bytes(b"M\x06\x00\x1f what it wants")
     with on_unix(tmp_path) as port:
         code, said = mpremote(port, "mip", "install", mip.PACKAGE, cwd=folder)
         assert code == 0, said

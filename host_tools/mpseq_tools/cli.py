@@ -191,7 +191,7 @@ def deploy(
     """Make a board with MicroPython a member: library, settings, identity; start it.
 
     What is there already is not sent again, and what is not said stays as it is on the board.
-    Exit code 3: no board; 4: it has not joined in time.
+    Exit code 3: no board; 4: it has not joined in time. Tried on emulated boards only.
     """
     from mpseq_tools import deploy as tool
     from mpseq_tools.start import start

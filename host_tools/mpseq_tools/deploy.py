@@ -31,22 +31,27 @@ _OLD_MAIN = "/main.old.py"
 _SETTINGS = """
 import json
 try:
-    with open("/mpseq.d/config.json") as file:
+    with open(FOLDER + "/config.json") as file:
         there = json.load(file)
     print(repr((there.get("watchdog", 0), list(there))))
 except (OSError, ValueError, AttributeError):
     print((0, []))
 """
 
-# The one that runs cannot be stopped, not by a soft reset either; so it is fed.
+# The one that runs cannot be stopped, not by a soft reset either; so it is fed: before every
+# program, and by a timer where there is one that can be had. Not tried on hardware.
 _FEED = """
 import machine
 try:
     _dog = machine.WDT(timeout=SECONDS * 1000)
 except ValueError:
     _dog = machine.WDT(timeout=8000)
-_feeding = machine.Timer(-1, period=1000, mode=machine.Timer.PERIODIC, callback=lambda t: _dog.feed())
-"""  # noqa: E501
+try:
+    _feeding = machine.Timer(-1)
+    _feeding.init(period=500, callback=lambda timer: _dog.feed())
+except (AttributeError, ValueError, OSError):
+    pass
+"""
 
 _CONFIGURE = """
 import json
@@ -263,14 +268,15 @@ def _deploy(repl, wanted, main, dist, say):
 def _reset(repl):
     """An empty heap; the names of the settings that the board has."""
     repl.reset()
-    watchdog, there = repl.ask(_SETTINGS)
+    watchdog, there = repl.ask(program(_SETTINGS, FOLDER=config.FOLDER))
     if watchdog:
         try:
             repl.run(program(_FEED, SECONDS=watchdog))
+            repl.before = "_dog.feed()\n"
         except Refused as error:
             raise DeployFault(
                 f"the watchdog on the board cannot be fed ({error})",
-                "switch it off: set watchdog to 0 in /mpseq.d/config.json, press RESET",
+                f"switch it off: set watchdog to 0 in {config.FOLDER}/config.json, press RESET",
             ) from None
     return there
 

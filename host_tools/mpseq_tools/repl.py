@@ -60,10 +60,14 @@ class _Line:
 
 
 class Repl:
-    """A board's REPL at a serial port. ReplFault from every call when the line fails."""
+    """A board's REPL at a serial port. ReplFault from every call when the line fails.
+
+    `before`: a line that is run before every program, until the next reset.
+    """
 
     def __init__(self, port: str, baud: int = 115200):
         self.port = port
+        self.before = ""
         try:
             with contextlib.redirect_stdout(None):
                 self._line = transport_serial.SerialTransport(port, baud, timeout=_READ)
@@ -104,6 +108,7 @@ class Repl:
 
     def reset(self):
         """A soft reset within the raw REPL: boot.py runs, main.py does not, the heap is empty."""
+        self.before = ""
         with self._guarded():
             self._line.read_until(1, b">", timeout=_READ)
             self._line.serial.write(b"\x04")
@@ -125,7 +130,7 @@ class Repl:
         """Runs a program to its end; what it printed. Refused when it raised an exception;
         `timeout`: seconds that it may take."""
         with self._guarded(timeout):
-            printed, raised = self._line.exec_raw(program, timeout)
+            printed, raised = self._line.exec_raw(self.before + program, timeout)
         if raised:
             lines = raised.decode(errors="replace").strip().splitlines()
             raise Refused(lines[-1] if lines else "an exception without a word")
