@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import os
 import shutil
 
 import pytest
@@ -13,8 +12,8 @@ from test_relay import a_relay, story
 from unix_board import UnixBoard
 
 from mpseq import Identity, fingerprint
-from mpseq_tools import card, install, mip
-from mpseq_tools.deploy import DeployFault, Wanted, parse_people
+from mpseq_tools import card, install, mip, repl
+from mpseq_tools.deploy import DeployFault, Wanted, parse_people, wifi_password
 from mpseq_tools.repl import Repl, ReplFault
 
 KEY = Identity.generate(lambda size: bytes(range(size))).public
@@ -95,13 +94,14 @@ def test_an_interrupted_deploy_leaves_the_old_library_and_is_taken_up_again(
     before = library(board)
     put, sent = Repl.put, []
 
-    def put_until_the_power_goes(repl, path, data):
+    def put_until_the_power_goes(self, path, data):
         if len(sent) == 20:
             board.cut_power()
         sent.append(path)
-        put(repl, path, data)
+        put(self, path, data)
 
     with monkeypatch.context() as patch:
+        patch.setattr(repl, "_WRITE", 1)
         patch.setattr(Repl, "put", put_until_the_power_goes)
         with pytest.raises((ReplFault, DeployFault)):
             call(board.port, packages)
@@ -172,24 +172,15 @@ def test_firmware_with_mpseq_inside_gets_settings_only(tmp_path, packages):
 def test_two_boards_from_one_folder_have_two_identities(tmp_path, packages):
     members = []
     for name in ("one", "two"):
-        with UnixBoard(PLAIN, tmp_path / name) as board:
+        with UnixBoard(FROZEN, tmp_path / name) as board:
             members.append(call(board.port, packages)[0])
     assert members[0].key != members[1].key
     assert members[0].fingerprint != members[1].fingerprint
 
 
-@pytest.mark.parametrize("way", ("file", "variable", "typed"))
-def test_a_wifi_password_goes_onto_the_board_and_nowhere_else(tmp_path, packages, way):
-    options, more = ["--wifi", "home"], {}
-    if way == "file":
-        (tmp_path / "password").write_text("hunter2 ü\n")
-        options += ["--wifi-password-file", str(tmp_path / "password")]
-    elif way == "variable":
-        more["env"] = dict(os.environ, MPSEQ_WIFI_PASSWORD="hunter2 ü")
-    else:
-        more["input"] = "hunter2 ü\n"
+def test_a_wifi_password_goes_onto_the_board_and_nowhere_else(tmp_path, packages):
     with UnixBoard(FROZEN, tmp_path / "disk") as board:
-        result = run(board.port, packages, *options, "--no-wait", **more)
+        result = run(board.port, packages, "--wifi", "home", "--no-wait", input="hunter2 ü\n")
         assert result.returncode == 0, result.stderr
         assert settings(board)["wifi"] == {"ssid": "home", "password": "hunter2 ü"}
         assert "hunter2" not in result.stdout + result.stderr
@@ -199,6 +190,16 @@ def test_a_wifi_password_goes_onto_the_board_and_nowhere_else(tmp_path, packages
         with pytest.raises(DeployFault, match="nick"):
             call(board.port, packages, nick="x" * 33)
         assert settings(board)["nick"] == "door"
+
+
+def test_a_wifi_password_comes_from_a_file_or_the_environment(tmp_path, monkeypatch):
+    file = tmp_path / "password"
+    file.write_text("hunter2 ü\n")
+    assert wifi_password(str(file)) == "hunter2 ü"
+    monkeypatch.setenv("MPSEQ_WIFI_PASSWORD", " with spaces ")
+    assert wifi_password() == " with spaces "
+    with pytest.raises(DeployFault, match="No such file"):
+        wifi_password(str(tmp_path / "nowhere"))
 
 
 def test_without_a_name_or_a_room_nothing_is_touched(board, packages):
@@ -217,6 +218,8 @@ def test_a_main_py_of_somebody_else_is_kept(board, packages, tmp_path):
     call(board.port, packages, main=str(mine))
     assert (board.disk / "main.py").read_text() == mine.read_text()
     assert (board.disk / "main.old.py").read_text() == "print('the old one')\n"
+    call(board.port, packages, example="sensor")
+    assert "send_data" in (board.disk / "main.py").read_text()
     with pytest.raises(DeployFault, match="no example"):
         call(board.port, packages, example="../config")
 
@@ -274,7 +277,7 @@ def test_a_key_that_is_not_the_known_one_is_no_ones_word(board, packages):
 
 def test_nobody_invites_it_and_the_last_word_says_who_must(tmp_path, packages):
     with UnixBoard(FROZEN, tmp_path / "disk") as board:
-        options = ["--invite-by", f"ana={KEY.hex()}", "--patience", "3", "--relay"]
+        options = ["--invite-by", f"ana={KEY.hex()}", "--patience", "2", "--relay"]
 
         @story
         async def tell():
@@ -286,7 +289,7 @@ def test_nobody_invites_it_and_the_last_word_says_who_must(tmp_path, packages):
                 assert f"ana, in that room, types {line}" in result.stderr
 
         tell()
-        result = run(board.port, packages, "--patience", "2", "--relay", "127.0.0.1:9")
+        result = run(board.port, packages, "--patience", "1", "--relay", "127.0.0.1:9")
         assert result.returncode == 4 and "/invite" not in result.stdout
         assert "has not reached its room" in result.stderr and "127.0.0.1:9" in result.stderr
 

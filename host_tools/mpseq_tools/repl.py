@@ -21,6 +21,7 @@ _BANNER = b"raw REPL; CTRL-B to exit\r\n"
 _READ = 2  # seconds that a read of the line waits
 _TRIES = 6  # Ctrl-C, before we give up
 _CHUNK = 512  # bytes of a file at once
+_WRITE = 5  # seconds that one takes at most
 _LOST = "plug it in, close other programs that use the port, press its RESET, try again"
 
 
@@ -145,15 +146,14 @@ class Repl:
             said = printed[-1] if printed else "nothing"
             raise ReplFault(f"the board answers {said!r}", "press its RESET, try again") from None
 
-    def put(self, path: str, data: bytes, progress=lambda count: None):
-        """Writes a file, of which nothing must be expected until this returns: see `rename` of
-        MicroPython's `os`. `progress` is told bytes."""
-        self.run(f"import binascii, os\n_b = binascii.a2b_base64\n_f = open({path!r}, 'wb')", 5)
+    def put(self, path: str, data: bytes):
+        """Writes a file; until this returns it may be empty, or half of it."""
+        start = "import binascii, os\n_b = binascii.a2b_base64\n"
+        self.run(f"{start}_f = open({path!r}, 'wb')", _WRITE)
         for at in range(0, len(data), _CHUNK):
-            part = data[at : at + _CHUNK]
             # Half as long as their repr would be.
-            self.run(f"_f.write(_b({base64.b64encode(part)!r}))", 5)
-            progress(len(part))
+            part = base64.b64encode(data[at : at + _CHUNK])
+            self.run(f"_f.write(_b({part!r}))", _WRITE)
         self.run("_f.close()\nif hasattr(os, 'sync'): os.sync()")
 
     def _drain(self):
