@@ -1,7 +1,11 @@
 """Entropy and key store on emulated boards: their own files in their own flash memory."""
 
+import ast
+import os
+import select
 import subprocess
 import sys
+import time
 
 import pytest
 from test_keystore_everywhere import KEYS, expected_of
@@ -79,6 +83,48 @@ def test_what_a_board_knows_outlives_it(name, tmp_path):
     assert lines[0] == "()" and "with a passphrase" in lines[1]
     assert "another passphrase" in lines[2]
     assert lines[3:] == ["verified changed", first[1]]
+
+
+def heard(port, seconds):
+    """What a board that never stops says in this time."""
+    end = time.monotonic() + seconds
+    said = b""
+    fd = os.open(port, os.O_RDWR | os.O_NOCTTY)
+    try:
+        while (left := end - time.monotonic()) > 0:
+            if select.select([fd], [], [], left)[0]:
+                said += os.read(fd, 4096)
+    finally:
+        os.close(fd)
+    return said
+
+
+def test_a_board_that_is_killed_while_it_writes(tmp_path):
+    """Again and again, at any moment: its store opens, and has all that it had said it had."""
+    disk = tmp_path / "flash.img"
+    with Board("qemu-rv32", seed=SEED, disk=disk) as board:
+        key = board.exec(MAKE % (0, 0), timeout=60).split()[-1]
+    told = 0
+    for kill in range(8):
+        with Board("qemu-rv32", seed=SEED, disk=disk) as board:
+            lines = board.exec(
+                HEAD + "store = KeyStore(FOLDER, source)\nprint(store.identity.public.hex())\n"
+                "print(source.problems, [int(nick) for nick, _, _ in store.people()])",
+                timeout=60,
+            ).splitlines()
+            assert lines[0] == key and lines[1].startswith("() [")
+            known = ast.literal_eval(lines[1][3:])
+            assert not known or known[0] >= told, "what it had told us is there"
+            board.start(
+                f"number = {known[0] if known else 0}\n"
+                "while True:\n"
+                "    number += 1\n"
+                "    store.accept_change('%010d' % number, bytes(range(32)))\n"
+                "    print(number)\n"
+            )
+            said = heard(board.port, 0.1 + kill * 0.037).split(b"\r\n")
+            told = max([told, *[int(word) for word in said[:-1]]])
+    assert told > 8
 
 
 def test_a_wiped_board_has_nothing_left_in_its_flash(name, tmp_path):

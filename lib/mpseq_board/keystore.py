@@ -5,15 +5,17 @@ in constant time before anything is decrypted. A power cut at any byte leaves th
 or as it should be (see store). What the keys are made of:
 
 - a passphrase, stretched by hashing 4 KiB with BLAKE2b 320 times, each time under the last
-  digest: half a second of a board of 160 MHz. That is no Argon2. A graphics card tries about
-  a hundred thousand passphrases a second, so eight random letters last for weeks, four words
-  drawn from 7,776 for centuries. Words that you made up yourself may last for minutes. Such a
-  store can be copied to another board or a desktop, and is opened there by the same passphrase;
-- without one, the chip's id and a random key in the file `device`. That keeps apart a store and
-  a board that do not belong together, and nothing else: who reads the whole flash has it all.
+  digest: 82 million instructions, half a second of a board of 160 MHz. That is no Argon2, which
+  boards have no memory for: each guess is 10,560 blocks of BLAKE2b to whoever has the flash, and
+  a good graphics card is reckoned to make some hundred thousand guesses a second. Eight random
+  letters last for days, four words drawn by dice from a list of 7,776 for a century, words that
+  you made up for minutes. Such a store opens on any board or desktop by the same passphrase;
+- without one, the chip's id, which is no secret, and a random key in the file `device`. That keeps
+  apart a store and a board that do not belong together, and nothing else: who reads the whole
+  flash has it all.
 
-Who can write the flash can put back an older copy of it; nothing here notices that. In memory the
-keys lie in the open while the store is.
+Who can write the flash can put back an older copy of it; nothing here notices that. While a store
+is open its keys lie in the board's memory.
 """
 
 import os
@@ -92,7 +94,7 @@ class KeyStore:
         return identity
 
     def know(self, nick, key):
-        """Who is this? Trust on first use.
+        """Who is this? Trust on first use. Nicks are compared byte by byte: Ana is not ana.
 
         "new": nobody was known by this nick or this key, now somebody is. "known", "verified": as
         before. For the others nothing is stored. "changed": ALARM, this nick is known with another

@@ -5,7 +5,7 @@ import sys
 
 from shop import FOLDER, TEARS, Board, Cut, Disk, raises
 
-from mpseq.primitives import H
+from mpseq.primitives import H, kdf
 from mpseq_board import entropy, gathering
 from mpseq_board.entropy import Source, Untrusted
 from mpseq_board.keystore import KeyStore
@@ -134,6 +134,11 @@ def test_the_seed_on_the_disk_says_nothing_of_what_is_drawn():
         flash = b"".join(disk.files.values())
         for secret in (state, bytes(source._state), drawn[:32], drawn[32:64], drawn[64:], HOST):
             assert secret not in flash
+        # Nor does a step forward from what is there lead to the state.
+        source = Source(FOLDER)
+        for data in disk.files.values():
+            for at in range(len(data) - 31):
+                assert kdf(32, data[at : at + 32], b"next") != source._state
 
 
 def test_every_byte_comes_once():
