@@ -50,7 +50,7 @@ PROBES := $(foreach arch,$(PROBED_ARCHS),$(call probe_file,$(arch))) $(SANITIZED
 READY = $(STAMPS)/python $(UNIX) $(FIRMWARE) $(TEST_NATMODS)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps unix firmware natmod natmods mpy mip demo test mutants prove fuzz probes sanitize bench lint vectors clean distclean FORCE
+.PHONY: help deps unix firmware natmod natmods kills mpy mip demo test mutants prove fuzz probes sanitize bench lint vectors clean distclean FORCE
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -75,6 +75,9 @@ probes: $(READY) $(PROBES) ## what the tests of the native module need; `make te
 
 sanitize: $(READY) $(PROBES) ## random calls of the native module under the compiler's checks: CALLS=2000000
 	@MPSEQ_RANDOM_CALLS=$(or $(CALLS),2000000) $(PYTHON) -m pytest tests/test_native_sanitized.py $(PYTEST_ARGS)
+
+kills: $(READY) ## cut the power of a board 200 times while it writes, and while it talks: KILLS=200 SEED=…
+	@$(PYTHON) tests/kills/cuts.py --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
 
 soak: $(STAMPS)/python ## random schedules over bad carriers with cheats: SOAK_MINUTES=30
 	@$(PYTHON) tests/properties/properties.py soak --minutes $(or $(SOAK_MINUTES),30)
