@@ -368,7 +368,7 @@ class Bundler(ast.NodeTransformer):
                     continue
                 if node.module in CORE:
                     if self.module.name not in CORE:
-                        moved.append(ast.alias(self.globals[found], one.asname or one.name))
+                        moved.append(ast.alias(self.globals[found], None))
                     continue
             elif one.name in CORE:
                 assert self.module.name in CORE, (self.module.name, one.name)
@@ -376,8 +376,6 @@ class Bundler(ast.NodeTransformer):
             kept.append(one)
         if moved:
             assert not kept
-            for one in moved:
-                one.asname = None if one.asname == one.name else one.asname
             return ast.ImportFrom("core", moved, 1)
         return ast.ImportFrom(node.module, kept, 1) if kept else None
 
