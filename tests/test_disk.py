@@ -149,3 +149,11 @@ def test_a_disk_that_cannot_be_opened_is_told(name, tmp_path):
     with Board(name, disk=tmp_path, prompt=False) as board:
         assert os.fsencode(tmp_path) in heard(board, b"no disk")
         board.await_prompt()
+
+
+def test_two_boards_do_not_get_one_disk(disk):
+    with Board("qemu-rv32", disk=disk):
+        with pytest.raises(BoardError, match="another board has the disk"):
+            Board("qemu-cortex-m3", disk=disk)
+    with Board("qemu-cortex-m3", disk=disk):
+        pass

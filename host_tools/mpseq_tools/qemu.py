@@ -134,13 +134,19 @@ class Board:
             command = [setpriv, "--pdeathsig", "KILL", "--", *command]
         if icount:
             command += ["-icount", "shift=0"]
-        fds: tuple[int, ...] = ()
+        fds: list[int] = []
         try:
+            if disk is not None:
+                import fcntl  # not on every system that this package is for
+
+                # Nothing is read through it: the lock stays as long as QEMU has it open.
+                fds.append(os.open(disk, os.O_RDONLY))
+                fcntl.flock(fds[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
             if seed is not None:
                 # A file without a name: the seed never touches a disk and nobody else can open it.
-                fds = (os.memfd_create("seed"),)
-                os.write(fds[0], seed)
-                source = f"file=/proc/self/fd/{fds[0]},addr={seed_address:#x}"
+                fds.append(os.memfd_create("seed"))
+                os.write(fds[-1], seed)
+                source = f"file=/proc/self/fd/{fds[-1]},addr={seed_address:#x}"
                 command += ["-device", f"loader,{source},force-raw=on"]
             # In a session of its own, so that Ctrl-C in a terminal reaches only us.
             return subprocess.Popen(
@@ -151,6 +157,8 @@ class Board:
                 pass_fds=fds,
                 start_new_session=True,
             )
+        except BlockingIOError:
+            raise BoardError(f"another board has the disk {disk}") from None
         finally:
             for fd in fds:
                 os.close(fd)
