@@ -4,11 +4,14 @@ cut at any byte, and a board of which everything that is random or a clock is kn
 For CPython and MicroPython, without pytest.
 """
 
+import sys
+
 from mpseq import Identity
 from mpseq.primitives import H
 from mpseq_board import entropy, gathering, keystore, store, wiping
 
 FOLDER = "/keep"
+STEP = 7 if sys.platform == "qemu" else 1  # between two cuts: an emulator is slow
 
 
 class Cut(BaseException):
@@ -40,7 +43,7 @@ class Disk:
     """A file system: `files` {path: bytes} and `folders`. `left`: steps until the power goes, each
     byte written and each change of a name or size is one; None for ever. `room`: bytes."""
 
-    def __init__(self, files=(), folders=("",), room=2500):
+    def __init__(self, files=(), folders=("",), room=1500):
         self.files = dict(files)
         self.folders = set(folders)
         self.room = room
