@@ -248,7 +248,7 @@ def flash(
             )
         tool.run(port, firmware, name, baud, typer.echo)
     except (tool.FlashFault, ports.PortFault) as fault:
-        _stop(str(fault), fault.cure)
+        _stop(str(fault), fault.cure, getattr(fault, "code", 2))
     typer.echo("MicroPython is on it. Next: mpseq deploy")
 
 

@@ -16,6 +16,7 @@ import sys
 
 from mpseq.errors import FrameError
 from mpseq.primitives import check_x25519_key
+from mpseq_aio.plain import clean
 from mpseq_board import config
 
 from . import card, install, mip, ports
@@ -55,6 +56,7 @@ except (AttributeError, ValueError, OSError):
 
 _CONFIGURE = """
 import json
+from mpseq_aio.plain import clean
 from mpseq_board import config
 try:
     old = config.load(config.FOLDER)
@@ -241,7 +243,8 @@ def _deploy(repl, wanted, main, dist, say):
         )
     facts = install.look(repl)
     spoken = ".".join(map(str, facts.version))
-    say(f"MicroPython {spoken} on {facts.machine} [{facts.build or 'no board name'}]")
+    name = f"{facts.machine} [{facts.build or 'no board name'}]"
+    say(clean(f"MicroPython {spoken} on {name}"))
     abi = install.check(facts)
     if facts.frozen:
         say("mpseq and Monocypher are in its firmware: no library to install")

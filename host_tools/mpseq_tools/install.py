@@ -9,6 +9,7 @@ where this one stopped. What is there already, by its hash, is not sent.
 import ast
 import dataclasses
 import hashlib
+import re
 import textwrap
 
 from . import mip
@@ -17,6 +18,7 @@ from .repl import Repl
 NEW = ".new"
 PACKAGES = ("mpseq", "mpseq_aio", "mpseq_board")
 _MODULES = (*PACKAGES, "monocypher")
+_HIDING = rf"({'|'.join(_MODULES)})(\.m?py)?"  # in /, the current folder, which comes first
 
 _LOOK = """
 import sys, os
@@ -133,7 +135,7 @@ def check(facts: Facts) -> mip.Abi:
             "the board has no file system",
             "format it (on a Pico or an ESP32: flash the stock image again, erased before)",
         )
-    hiding = [name for name in facts.root if name.split(".")[0] in _MODULES and name[-2:] != ".d"]
+    hiding = [name for name in facts.root if re.fullmatch(_HIDING, name)]
     if hiding:
         raise InstallFault(
             f"in / there is {', '.join(sorted(hiding))}, which hides the library",

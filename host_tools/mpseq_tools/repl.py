@@ -11,11 +11,14 @@ again, nothing waits for ever (on a pty mpremote's reads would), and every failu
 import ast
 import base64
 import contextlib
+import io
 import struct
 import time
 
 import serial
 from mpremote import transport, transport_serial
+
+from mpseq_aio.plain import clean
 
 _BANNER = b"raw REPL; CTRL-B to exit\r\n"
 _READ = 2  # seconds that a read of the line waits
@@ -44,20 +47,20 @@ class _Line:
     ever when a board has been reset and its own program talks."""
 
     def __init__(self, port):
-        self._port = port
+        self.port = port
         self.until = 0.0
 
     def read(self, size=1):
         if time.monotonic() > self.until:
             raise transport.TransportError("too late")
-        return self._port.read(size)
+        return self.port.read(size)
 
     def __getattr__(self, name):
-        return getattr(self._port, name)
+        return getattr(self.port, name)
 
     def wait(self, seconds):
         """Seconds that a read waits."""
-        self._port.timeout = seconds
+        self.port.timeout = seconds
 
 
 class Repl:
@@ -70,8 +73,7 @@ class Repl:
         self.port = port
         self.before = ""
         try:
-            with contextlib.redirect_stdout(None):
-                self._line = transport_serial.SerialTransport(port, baud, timeout=_READ)
+            self._line = transport_serial.SerialTransport(port, baud, timeout=_READ)
             self._line.serial.write_timeout = 10
             self._line.serial = _Line(self._line.serial)
         except (transport.TransportError, OSError, ValueError) as error:
@@ -85,6 +87,8 @@ class Repl:
 
     def close(self):
         """Gives the port back; the board stays as it is."""
+        # mpremote sets control lines of it, in an order that does not reset an ESP32.
+        self._line.serial = self._line.serial.port
         with contextlib.suppress(OSError):
             self._line.close()
 
@@ -134,7 +138,7 @@ class Repl:
             printed, raised = self._line.exec_raw(self.before + program, timeout)
         if raised:
             lines = raised.decode(errors="replace").strip().splitlines()
-            raise Refused(lines[-1] if lines else "an exception without a word")
+            raise Refused(clean(lines[-1]) if lines else "an exception without a word")
         return printed.decode(errors="replace").replace("\r\n", "\n")
 
     def ask(self, program: str, timeout: float = 20):
@@ -143,7 +147,7 @@ class Repl:
         try:
             return ast.literal_eval(printed[-1])
         except (IndexError, ValueError, SyntaxError):
-            said = printed[-1] if printed else "nothing"
+            said = clean(printed[-1]) if printed else "nothing"
             raise ReplFault(f"the board answers {said!r}", "press its RESET, try again") from None
 
     def put(self, path: str, data: bytes):
@@ -170,7 +174,8 @@ class Repl:
     def _guarded(self, timeout=60):
         self._line.serial.until = time.monotonic() + timeout
         try:
-            yield
+            with contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what it finds odd
+                yield
         except transport.TransportError as error:
             text = f"the board at {self.port} stopped answering ({error})"
             raise ReplFault(text, _LOST) from None
