@@ -67,8 +67,6 @@ class Pieces(Heir):
             if peer is None or peer.id == self.id or size > link.MAX_FRAME:
                 return
             ahead = number - peer.number & 0xFFFF
-            if head and ahead == 0:  # it has not heard of its place
-                self._sooner(_T_RECORDS, now, 20)
             if not 1 <= ahead <= (1 if head else 2) or (size > _PART and not head):
                 return
             entry = self._entry(key, size)
@@ -120,7 +118,7 @@ class Pieces(Heir):
         part = frame if size <= _PART else b""
         self._send(_DATA, key + pack(">HB", size, 0) + part)
         self._tries = min(self._tries + 1, 3)
-        wait = 60 << self._tries
+        wait = 30 << self._tries
         self._set(_T_SUBMIT, now, wait, wait)
 
     def _on_pull(self, body, now):

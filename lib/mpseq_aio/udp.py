@@ -58,5 +58,6 @@ class UdpRoom(DatagramRoom):
     async def _next(self):
         if self._reader is None:
             loop = asyncio.get_running_loop()
+            await asyncio.sleep(0)  # sock_recv waits for nobody when something is there
             return await loop.sock_recv(self._socket, MTU + 1)
         return await self._reader.read(MTU + 1)

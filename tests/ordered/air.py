@@ -39,7 +39,7 @@ class Dice:
 
 class Person:
     """`log`: what it saw: (label, frame), ("+", label), ("-", label), ("in", labels), ("lost",
-    reason). `stays`: the log cut at each entry."""
+    reason), ("cut", ""). `stays`: the log divided at each entry."""
 
     def __init__(self, air, name, again):
         self.air = air
@@ -162,6 +162,9 @@ class Air:
     def part(self, *groups):
         """Only those in one group hear each other; without groups everyone does."""
         self.deaf = {}
+        if groups:
+            for name in self.order:
+                self[name].log.append(("cut", ""))
         for group in groups:
             for name in group:
                 self.deaf[name] = [other for other in self.order if other not in group]
@@ -296,7 +299,7 @@ def check(air, names, steady=()):
     for name in steady:
         losses = [what for what in air[name].log if what[0] == "lost"]
         assert not losses, "seed %d: %s lost %s" % (air.seed, name, losses)
-    last = [air[name].stays[-1][1:] for name in names]
+    last = [[w for w in air[name].stays[-1][1:] if w[0] != "cut"] for name in names]
     for one in last:
         for other in last:
             if len(one) <= len(other):
