@@ -206,7 +206,9 @@ async def test_settings_and_identity_are_waited_for_and_the_cure_is_said(tmp_pat
         await until(lambda: any("host: true or false" in line for line in node.lines), 20)
         write(folder, nick="mini", carrier="tcp://127.0.0.1:1/x")
         await until(lambda: any("no identity. Cure:" in line for line in node.lines), 20)
-        node.store.create_identity()
+        store = node.store
+        store.create_identity()
+        node.learn(store)
         await until(lambda: any("no relay" in line for line in node.lines), 20)
 
 

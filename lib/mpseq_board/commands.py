@@ -51,29 +51,33 @@ def _digits(node):
 
 
 def _do_key(node):
-    identity = node.store.identity
+    identity = node.identity
     if not identity:
         raise errors.LocalError("no identity: /identity makes one")
     node.log("key %s, fingerprint %s" % (identity.public.hex(), identity.fingerprint))
 
 
 def _do_identity(node):
-    node.store.create_identity()
+    store = node.store
+    store.create_identity()
+    node.learn(store)
     _do_key(node)
 
 
 def _do_verify(node, nick, *digits):
     found = [one.key for one in node.members if one.nick == nick]
-    if not found or found[0] == node.store.identity.public:
+    if not found or found[0] == node.identity.public:
         raise errors.LocalError("there is no other %s here" % nick)
     ours = _digits(node)
     if digits and "".join(digits) != ours:
         raise errors.LocalError("our digits are %s: that is NOT the same session" % ours)
-    if node.store.know(nick, found[0]) in ("changed", "renamed"):
+    store = node.store
+    if store.know(nick, found[0]) in ("changed", "renamed"):
         if not digits:
             raise errors.LocalError("%s was known otherwise: compare, and add DIGITS" % nick)
-        node.store.accept_change(nick, found[0])
-    node.store.verify(nick, found[0])
+        store.accept_change(nick, found[0])
+    store.verify(nick, found[0])
+    node.learn(store)
     node.log("verified: %s [%s]" % (nick, fingerprint(found[0])))
 
 

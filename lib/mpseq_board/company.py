@@ -72,7 +72,7 @@ class Company:
         if not self._node.config["host"]:
             wait = 5000
             for _, key, index in self._node.members:
-                if key == self._node.store.identity.public:
+                if key == self._node.identity.public:
                     wait += 1000 * index
         self._at = now() + wait
 
@@ -80,7 +80,7 @@ class Company:
         """Whether an invitation is taken: from people of the settings, or known, by their key."""
         if self._node.away:
             return False
-        for one in self.people + self._node.store.people():
+        for one in self.people + self._node.known:
             if one[1] == invitation.inviter:
                 self._since = now()
                 return True

@@ -87,7 +87,7 @@ class Console:
                 from .node import unload
 
                 await do(node, *line[1:].split())
-                unload("commands")
+                unload("mpseq_board.commands")
         except Exception as error:
             node.log("not done: %s" % error)
 

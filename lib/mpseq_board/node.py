@@ -48,7 +48,8 @@ class Node:
         port=None,
     ):
         self.folder = folder
-        self.config = self.store = self.source = self.chat = self.company = None
+        self.config = self.identity = self.source = self.chat = self.company = None
+        self.known = []  # (nick, key, verified) as in the key store
         self.counts = [0, 0, 0]  # messages sent, received; re-keys
         self.away = False  # left by a person's word: no invitation is taken
         self._on = {"Text": on_text, "Data": on_data}
@@ -75,7 +76,24 @@ class Node:
 
     def is_verified(self, key):
         """Whether a person has compared the code with whoever has this key."""
-        return self.store is not None and self.store.is_verified(key)
+        return (key, True) in [one[1:] for one in self.known]
+
+    @property
+    def store(self):
+        """The key store, opened anew each time: kept open it would take 6 kB from a board. Give it
+        to `learn` afterwards."""
+        from .keystore import KeyStore
+
+        return KeyStore(self.folder, self.source, self._passphrase)
+
+    def learn(self, store):
+        """Takes over what a key store knows, and closes it."""
+        self.known = store.people()
+        if self.identity is None:
+            self.identity = store.identity
+        elif store.identity is not self.identity:
+            store.identity.wipe()
+        unload("mpseq_board.keystore")
 
     async def send(self, text):
         """Sends a text; mpseq.errors.LocalError outside of a conversation."""
@@ -154,7 +172,7 @@ class Node:
 
         self.config = config = load(self.folder)
         company = Company(self, people(config))
-        unload("config")
+        unload("mpseq_board.config")
         if config["watchdog"] and not self._dog:
             from .rare import watchdog
 
@@ -162,17 +180,18 @@ class Node:
         from mpseq_aio.address import room_at
 
         carrier = room_at(config["carrier"])
+        unload("mpseq_aio.address")
         self._line = carrier if hasattr(carrier, "console") else None
         if self._wants_console:
             self._listen()
         from .entropy import Source
-        from .keystore import KeyStore
 
         self.source = Source(self.folder)
-        self.store = store = KeyStore(self.folder, self.source, self._passphrase)
-        if not store.identity:
+        unload("mpseq_board.gathering")
+        self.learn(self.store)
+        if not self.identity:
             self.log("stopped: no identity. Cure: mpseq deploy, or type /identity")
-            while not store.identity:
+            while not self.identity:
                 await asyncio.sleep(0.2)
         if config["wifi"]:
             from .wifi import Wifi
@@ -180,9 +199,10 @@ class Node:
             wifi = Wifi(config["wifi"], self.log)
             self._start(wifi.keep)
             await wifi.up()
-        chat = Chat(store.identity, config["nick"], carrier, self.source.random)
+        gc.collect()
+        chat = Chat(self.identity, config["nick"], carrier, self.source.random)
         chat.labels = {}
-        self.log("key %s" % store.identity.public.hex())
+        self.log("key %s" % self.identity.public.hex())
         self.company = company
         self.chat = chat
         self._start(self._join)
@@ -305,10 +325,14 @@ class Node:
             self.log("joined %s: %s%s" % (self.chat.name, nicks, code))
         else:
             self.counts[2] += 1
+        known = [one[:2] for one in self.known]
         for nick, key, _ in event.members:
-            if key != self.store.identity.public:
+            if key != self.identity.public and (nick, key) not in known:
                 try:
-                    state = self.store.know(nick, key)
+                    store = self.store
+                    state = store.know(nick, key)
+                    other = store.nick_of(key)
+                    self.learn(store)
                 except Exception as error:  # 64 are known, the disk is full, …
                     self.fault(error)
                     continue
@@ -319,16 +343,17 @@ class Node:
                     )
                     asyncio.create_task(self._call(self._on_event, KeyChanged(nick, key)))
                 elif state == "renamed":
-                    self.log("%s is whom you know as %s" % (nick, self.store.nick_of(key)))
+                    self.log("%s is whom you know as %s" % (nick, other))
         gc.collect()
 
 
-def unload(name):
-    """Gives back the memory of a module of this package that is needed seldom."""
+def unload(path):
+    """Gives back the memory of a module that is needed seldom."""
     if hasattr(gc, "mem_free"):
-        sys.modules.pop("mpseq_board." + name, None)
-        if hasattr(sys.modules["mpseq_board"], name):
-            delattr(sys.modules["mpseq_board"], name)
+        package, name = path.split(".")
+        sys.modules.pop(path, None)
+        if hasattr(sys.modules[package], name):
+            delattr(sys.modules[package], name)
 
 
 def run(folder=FOLDER, **options):

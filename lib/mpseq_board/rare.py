@@ -28,6 +28,8 @@ def panic(node):
             session.wipe()
             if session.keys:
                 session.keys.wipe()
+        if node.identity:
+            node.identity.wipe()
         node.store.wipe(node._feed)
     finally:
         try:
