@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -76,6 +77,10 @@ class Deployment:
                     if not ana.chat.members:
                         ana.chat.create("kitchen")
                     ana.chat.invite([(nick, bytes.fromhex(key))], True)
+                elif line.startswith("in the room, through this bridge"):
+                    await ana.chat.send("hello porch")
+                elif "<ana> hello porch" in line:
+                    process.send_signal(signal.SIGINT)
             self.code = await process.wait()
         finally:
             with contextlib.suppress(ProcessLookupError):

@@ -115,6 +115,31 @@ def test_an_interrupted_deploy_leaves_the_old_library_and_is_taken_up_again(
     assert library(board) == mip.load(packages / "x64").files
 
 
+def test_a_board_that_does_not_keep_what_it_is_sent_is_found_out(board, packages, monkeypatch):
+    put = Repl.put
+
+    def put_wrong(self, path, data):
+        put(self, path, data if "__init__" not in path else data[:-1] + b"?")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Repl, "put", put_wrong)
+        with pytest.raises(install.InstallFault, match="has not kept .*/lib/mpseq/__init__.mpy"):
+            call(board.port, packages)
+    assert all(path.endswith(".new") for path in library(board))
+    _, said = call(board.port, packages)
+    assert "sending 3 of " in "".join(said)
+
+
+def test_firmware_with_monocypher_alone_gets_the_library_without_it(board, packages, monkeypatch):
+    look = install.look
+    monkeypatch.setattr(
+        install, "look", lambda repl: install.dataclasses.replace(look(repl), linked=True)
+    )
+    with pytest.raises(DeployFault, match="no module named 'monocypher'"):  # it is a plain one
+        call(board.port, packages)
+    assert library(board) == mip.load(packages / mip.LINKED).files
+
+
 @pytest.mark.parametrize("how", ("tampered", "another architecture"))
 def test_files_that_are_not_what_they_should_be_do_not_reach_the_board(
     board, packages, tmp_path, how
@@ -364,15 +389,16 @@ def test_a_card_survives_its_way(capsys):
             card.parse(wrong)
 
 
-def test_the_code_of_a_conversation_is_the_same_on_both_sides(tmp_path):
+def test_it_stays_as_the_boards_bridge_until_ctrl_c(tmp_path):
     @story
     async def tell():
         with UnixBoard(FROZEN, tmp_path / "disk") as board:
             async with a_room() as (relay, ana):
-                deployment = Deployment(board.port, tmp_path)
+                deployment = Deployment(board.port, tmp_path, "--stay")
                 await deployment.tell(ana, relay)
-                assert deployment.code == 0
+                assert deployment.code == 130
                 joined = next(line for line in deployment.lines if "mpseq: joined" in line)
                 assert ana.chat.code.digits in joined
+                assert any("<ana> hello porch" in line for line in deployment.lines)
 
     tell()
