@@ -78,7 +78,7 @@ class KeyStore:
             if found:
                 raise KeyStoreError("the keys do not open: another passphrase, or damaged")
         except BaseException:
-            self._close()
+            self.close()
             raise
 
     def create_identity(self):
@@ -136,13 +136,20 @@ class KeyStore:
     def is_verified(self, key):
         return (key, True) in [one[1:] for one in self.people()]
 
+    def close(self):
+        """Wipes its keys and the passphrase from memory. What it knows can still be asked, but it
+        stores nothing any more. The identity is for whoever took it to wipe."""
+        wipe(self._passphrase)
+        wipe(self._master)
+        self._slots = None
+
     def wipe(self, feed=None):
         """Panic: the memory first, then everything in the folder, see wiping.erase. This object is
         empty then, and stores nothing any more."""
         if self.identity:
             self.identity.wipe()
-        self._close()
-        self._slots = self.identity = None
+        self.close()
+        self.identity = None
         self._people = b""
         from .wiping import erase
 
@@ -190,11 +197,6 @@ class KeyStore:
 
     # --- the file
 
-    def _close(self):
-        wipe(self._passphrase)
-        wipe(self._master)
-        self._front = b""
-
     def _open(self, head, content):
         rounds = content[0] << 8 | content[1]
         if len(content) < 114 or rounds > 4096:
@@ -219,7 +221,7 @@ class KeyStore:
 
     def _save(self, identity, people):
         if not self._slots:
-            raise KeyStoreError("wiped")
+            raise KeyStoreError("the key store is closed")
         end = 35 + len(people)
         plain = bytearray(size(end))
         content = memoryview(bytearray(66 + len(plain)))

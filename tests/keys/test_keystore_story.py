@@ -328,6 +328,19 @@ def test_the_key_of_a_passphrase_is_the_same_everywhere():
     assert keystore.stretch(PHRASE, bytes(range(1, 17)), 320) != key
 
 
+def test_a_closed_store_knows_but_keeps_no_key():
+    disk = made(passphrase=PHRASE)
+    with Board(disk):
+        one = opened(disk, passphrase=PHRASE)
+        master = one._master
+        phrase = one._passphrase
+        one.close()
+        assert master == bytes(32) and phrase == bytes(len(PHRASE))
+        assert one.know("ben", BEN) == "verified" and one.identity.secret != bytes(32)
+        assert "closed" in str(raises(KeyStoreError, one.know, "eva", EVA))
+        assert opened(disk, passphrase=PHRASE).know("eva", EVA) == "new"
+
+
 # --- panic
 
 
@@ -347,8 +360,8 @@ def test_wiping_leaves_nothing():
         assert secret == bytes(32) and master == bytes(32), "the memory too"
         assert fed, "the watchdog was fed"
         assert one.identity is None and one.people() == [] and not one.is_verified(BEN)
-        assert "wiped" in str(raises(KeyStoreError, one.create_identity))
-        assert "wiped" in str(raises(KeyStoreError, one.know, "ana", ANA))
+        assert "closed" in str(raises(KeyStoreError, one.create_identity))
+        assert "closed" in str(raises(KeyStoreError, one.know, "ana", ANA))
         assert disk.files == {"/main.py": b"run()"}
         fresh = opened(disk)
         assert fresh.identity is None and fresh.people() == []
