@@ -14,7 +14,7 @@ from cuts import BOARD, NODES
 
 
 def test_what_a_board_has_stored_is_there_after_a_power_cut(tmp_path):
-    cut_files.play(BOARD, tmp_path, 20, random.Random(1))
+    cut_files.play(BOARD, tmp_path, 12, random.Random(1))
 
 
 def test_a_board_that_promises_too_early_is_found_out(tmp_path):
@@ -29,5 +29,5 @@ def test_the_room_recovers_and_nothing_is_shown_twice(tmp_path):
     for seed, (name, node) in enumerate(NODES.items()):
         folder = tmp_path / name
         folder.mkdir()
-        stories.append((node, folder, 6, random.Random(seed), print))
+        stories.append((node, folder, 4, random.Random(seed), print))
     cut_rooms.play(stories)
