@@ -1,9 +1,11 @@
 """Anything at any time: people come, leave, die, are cut off, and all the while they talk. What
 they saw agrees, and when it is quiet again all are together. The seed says what happened."""
 
+import sys
+
 from air import Air, check, frames_of, heard, partial, talk
 
-SEEDS = 6
+SEEDS = 4 if sys.implementation.name == "cpython" else 1  # many more have been played
 TAIL = 20  # of what one saw who was lost then: it may have been alone with it
 
 

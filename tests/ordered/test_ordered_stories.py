@@ -1,9 +1,11 @@
 """People on a bad air: all hear the same, whoever comes, goes, dies, or is cut off."""
 
+import sys
+
 from air import Air, check, frames_of, heard, partial, talk
 
 LOSSES = (0, 10, 20, 30)
-SEEDS = 2
+SEEDS = 2 if sys.implementation.name == "cpython" else 1
 
 
 def airs(seeds, losses=LOSSES):
