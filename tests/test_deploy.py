@@ -244,6 +244,8 @@ def test_a_main_py_of_somebody_else_is_kept(board, packages, tmp_path):
     assert (board.disk / "main.py").read_text() == mine.read_text()
     assert (board.disk / "main.old.py").read_text() == "print('the old one')\n"
     call(board.port, packages, example="sensor")
+    _, said = call(board.port, packages)  # nothing is said of it: it stays
+    assert any("main.py is not the one for this board, and stays" in line for line in said)
     assert "send_data" in (board.disk / "main.py").read_text()
     with pytest.raises(DeployFault, match="no example"):
         call(board.port, packages, example="../config")
@@ -380,7 +382,7 @@ def test_people_are_named_with_keys_that_are_keys():
     assert Wanted(host="yard").settings() == {"host": True, "name": "yard"}
 
 
-def test_a_card_survives_its_way(capsys):
+def test_a_card_survives_its_way():
     line = card.text("Über uns", KEY)
     assert card.parse(f" {line}\n") == ("Über uns", KEY)
     assert len(card.qr(line).splitlines()) > 15

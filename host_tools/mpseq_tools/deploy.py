@@ -56,7 +56,6 @@ except (AttributeError, ValueError, OSError):
 
 _CONFIGURE = """
 import json
-from mpseq_aio.plain import clean
 from mpseq_board import config
 try:
     old = config.load(config.FOLDER)
@@ -260,7 +259,7 @@ def _deploy(repl, wanted, main, dist, say):
     key, fingerprint = _identify(repl, wanted, say)
     _reset(repl)
     settings = _configure(repl, wanted, say)
-    _place_main(repl, main if main is not None else _main_for(facts.board), say)
+    _place_main(repl, main, facts.board, say)
     repl.leave()
     return Member(
         settings["nick"], key, fingerprint, settings["carrier"], settings["host"],
@@ -344,7 +343,7 @@ def _main_for(board):
     return file.read_bytes() if board and file.is_file() else MAIN.encode()
 
 
-def _place_main(repl, data, say):
+def _place_main(repl, wanted, board, say):
     there = repl.ask(
         "try:\n"
         " with open('/main.py') as f: print('mpseq' in f.read())\n"
@@ -353,7 +352,11 @@ def _place_main(repl, data, say):
     if there is False:
         repl.run(f"import os\nos.rename('/main.py', {_OLD_MAIN!r})")
         say(f"a main.py that is not of mpseq is kept as {_OLD_MAIN}")
-    say("main.py written" if install.put_file(repl, "/main.py", data) else "main.py unchanged")
+    data = _main_for(board) if wanted is None else wanted
+    if there and wanted is None and not install.has_file(repl, "/main.py", data):
+        say("main.py is not the one for this board, and stays; --main FILE puts another there")
+    else:
+        say("main.py written" if install.put_file(repl, "/main.py", data) else "main.py unchanged")
 
 
 def show(member: Member, say=print, code: bool | None = None):

@@ -197,10 +197,15 @@ def hashes(repl: Repl, lib: str) -> dict:
     return dict(ast.literal_eval("[" + repl.run(_WALK + call) + "]"))
 
 
+def has_file(repl: Repl, path: str, data: bytes) -> bool:
+    """Whether a file of the board holds this."""
+    call = f"try:\n print(repr(_hash({path!r})))\nexcept OSError:\n print(None)\n"
+    return repl.ask(_WALK + call) == hashlib.sha256(data).hexdigest()
+
+
 def put_file(repl: Repl, path: str, data: bytes) -> bool:
     """One file, atomically; False when it was there already."""
-    call = f"try:\n print(repr(_hash({path!r})))\nexcept OSError:\n print(None)\n"
-    if repl.ask(_WALK + call) == hashlib.sha256(data).hexdigest():
+    if has_file(repl, path, data):
         return False
     repl.put(path + NEW, data)
     repl.run(program(_PLACE, GONE=[], FRESH=[path], NEW=NEW))
