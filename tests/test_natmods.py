@@ -10,11 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import disks
 import pytest
-from test_primitives import CHECKS, COUNT, UNIX_HEAP, VECTORS
+from test_primitives import CHECKS, COUNT, UNIX_HEAP, VECTORS, run_on_board
 
-from mpseq_tools.qemu import Board, firmware_path
+from mpseq_tools.qemu import firmware_path
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = firmware_path("").parents[1]
@@ -24,15 +23,6 @@ ARCHS = {
     "armv7emsp": (7, 19_500), "armv7emdp": (8, 19_500), "xtensa": (9, None),
     "rv32imc": (11, 25_000),
 }  # fmt: skip
-ON_BOARD = f"""
-import primitive_checks as checks
-checks = checks.Checks(checks.find())
-checks.behaviour()
-with open({VECTORS.name!r}) as vectors:
-    for line in vectors:
-        checks.line(line)
-print(checks.count, checks.mc.__file__)
-"""
 CORES = {"armv6m": "m0", "armv7emsp": "m4", "armv7emdp": "m7"}
 
 
@@ -54,16 +44,8 @@ def test_its_header_its_size_and_no_path_of_this_machine(arch):
 
 @pytest.mark.parametrize("arch", CORES)
 def test_on_another_arm_core(arch, tmp_path):
-    folder = tmp_path / "files"
-    folder.mkdir()
-    (folder / "monocypher.mpy").write_bytes(natmod(arch))
-    for file in (CHECKS, VECTORS):
-        (folder / file.name).write_bytes(file.read_bytes())
-    disk = disks.fill(tmp_path / "disk", folder)
-    with Board(f"qemu-cortex-{CORES[arch]}", linked=False, disk=disk) as board:
-        number = board.exec("import sys\nprint(sys.implementation._mpy >> 10)")
-        assert int(number) == ARCHS[arch][0]
-        assert board.exec(ON_BOARD, timeout=200).strip() == f"{COUNT} monocypher.mpy"
+    arch_and_words = run_on_board(f"qemu-cortex-{CORES[arch]}", False, tmp_path, natmod(arch))
+    assert arch_and_words == (ARCHS[arch][0], f"{COUNT} monocypher.mpy")
 
 
 def test_on_this_machine_with_32_bits(tmp_path):

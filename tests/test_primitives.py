@@ -4,9 +4,9 @@ A module that does not fit or does not load fails here: nothing is skipped.
 """
 
 import subprocess
-import sys
 from pathlib import Path
 
+import disks
 import primitive_checks
 import pytest
 
@@ -20,7 +20,6 @@ COUNT = sum(1 for line in LINES if not line.startswith("#"))
 BUILD = firmware_path("").parents[1]
 NATMOD_ARCH = {"unix": "x64", "qemu-rv32": "rv32imc", "qemu-cortex-m3": "armv7m"}
 UNIX_HEAP = "320K"  # 64-bit objects are twice as large: what 160 KiB are to a board
-PIECE = 4000  # bytes of vectors a board takes at a time
 
 
 def built(path):
@@ -77,49 +76,32 @@ def test_unix_native_module(native_folder):
     assert output == f"{COUNT} vectors hold, {folder}/monocypher.mpy"
 
 
-def pieces():
-    """The vectors in pieces of whole lines."""
-    piece = []
-    for line in LINES:
-        if line.startswith("#"):
-            continue
-        if piece and sum(map(len, piece)) + len(line) > PIECE:
-            yield "\n".join(piece)
-            piece = []
-        piece.append(line)
-    yield "\n".join(piece)
-
-
-def check_board(board):
-    board.exec("import gc\ngc.collect()")
-    board.exec(CHECKS.read_text().replace("__main__", "not here"), timeout=30)
-    board.exec("checks = Checks(find())\nchecks.behaviour()", timeout=30)
-    for piece in pieces():
-        code = f'for line in """{piece}""".split("\\n"): checks.line(line)\ngc.collect()'
-        board.exec(code, timeout=100)
-    return board.exec('print(checks.count, getattr(checks.mc, "__file__", "built in"))').strip()
+def run_on_board(name, linked, folder, module=None):
+    """What the checks print on a board that has them and the vectors, and `module` if it is
+    given, on its disk; MicroPython's number of its architecture before it."""
+    built(firmware_path(name, linked))
+    files = folder / "files"
+    files.mkdir()
+    for file in (CHECKS, VECTORS):
+        (files / file.name).write_bytes(file.read_bytes())
+    if module:
+        (files / "monocypher.mpy").write_bytes(module)
+    with Board(name, linked, disk=disks.fill(folder / "disk", files)) as board:
+        arch = board.exec("import sys\nprint(sys.implementation._mpy >> 10 & 15)")
+        board.exec("import primitive_checks as checks\nchecks = checks.Checks(checks.find())")
+        board.exec("checks.behaviour()", timeout=60)
+        board.exec(f"file = open({VECTORS.name!r})")
+        board.exec("for line in file: checks.line(line)", timeout=200)
+        where = 'getattr(checks.mc, "__file__", "built in")'
+        return int(arch), board.exec(f"print(checks.count, {where})").strip()
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_board_linked(name):
-    built(firmware_path(name))
-    with Board(name) as board:
-        assert check_board(board) == f"{COUNT} built in"
+def test_board_linked(name, tmp_path):
+    assert run_on_board(name, True, tmp_path)[1] == f"{COUNT} built in"
 
 
 @pytest.mark.parametrize("name", BOARDS)
-def test_board_native_module(name, native_folder):
-    built(firmware_path(name, linked=False))
-    folder = native_folder(name)
-    with Board(name, linked=False) as board:
-        # the module stays loaded when the folder is taken away again
-        done = subprocess.run(
-            [sys.executable, "-m", "mpremote", "connect", board.port, "mount", ".", "exec"]
-            + ["import monocypher; print(monocypher.__file__)"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert check_board(board) == f"{COUNT} monocypher.mpy"
+def test_board_native_module(name, native_folder, tmp_path):
+    module = (native_folder(name) / "monocypher.mpy").read_bytes()
+    assert run_on_board(name, False, tmp_path, module)[1] == f"{COUNT} monocypher.mpy"
