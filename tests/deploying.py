@@ -23,9 +23,10 @@ FROZEN = ROOT / "build" / "unix" / "mpseq-micropython"
 
 
 def command(port, packages, *options):
-    """`mpseq deploy` with the nick porch, the room kitchen."""
+    """`mpseq deploy` with the nick porch, and the room kitchen if no carrier is among options."""
     line = [sys.executable, "-m", "mpseq_tools", "deploy", "--port", port, "--dist", packages]
-    return [*map(str, line), "--nick", "porch", "--room", "kitchen", *options]
+    room = [] if "--carrier" in options else ["--room", "kitchen"]
+    return [*map(str, line), "--nick", "porch", *room, *options]
 
 
 def run(port, packages, *options, **more):

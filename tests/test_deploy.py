@@ -8,12 +8,20 @@ import shutil
 import pytest
 from deploying import FROZEN, PLAIN, Deployment, a_room, call, find_secret, library, run
 from packages import make
+from test_bridge import until
 from test_relay import a_relay, story
 from unix_board import UnixBoard
 
 from mpseq import Identity, fingerprint
 from mpseq_tools import card, install, mip, repl
-from mpseq_tools.deploy import DeployFault, Wanted, parse_people, wifi_password
+from mpseq_tools.deploy import (
+    DeployFault,
+    Member,
+    Wanted,
+    parse_people,
+    show,
+    wifi_password,
+)
 from mpseq_tools.repl import Repl, ReplFault
 
 KEY = Identity.generate(lambda size: bytes(range(size))).public
@@ -385,10 +393,30 @@ def test_people_are_named_with_keys_that_are_keys():
 def test_a_card_survives_its_way():
     line = card.text("Über uns", KEY)
     assert card.parse(f" {line}\n") == ("Über uns", KEY)
-    assert len(card.qr(line).splitlines()) > 15
+    lines = []
+    show(Member("Über uns", KEY, fingerprint(KEY), "serial:x", False, []), lines.append, code=True)
+    assert line in lines and fingerprint(KEY) in lines[1]
+    assert sum(text.count("\n") for text in lines) > 15  # the QR code
     for wrong in ("", line[1:], line.replace(KEY.hex(), KEY.hex()[2:]), line.partition(" Ü")[0]):
         with pytest.raises(ValueError):
             card.parse(wrong)
+
+
+def test_a_board_that_reaches_the_room_by_itself_needs_no_bridge(tmp_path):
+    @story
+    async def tell():
+        with UnixBoard(FROZEN, tmp_path / "disk") as board:
+            async with a_room() as (relay, ana):
+                carrier = f"tcp://127.0.0.1:{relay.port}/kitchen"
+                deployment = Deployment(board.port, tmp_path, "--carrier", carrier)
+                await deployment.tell(ana, relay)
+                assert deployment.code == 0 and ana.nicks() == ["ana", "porch"]
+                assert "bridge" not in deployment.text
+                board.tap = []
+                await ana.chat.send("are you still here?")
+                await until(lambda: b"<ana> are you still here?" in b"".join(board.tap))
+
+    tell()
 
 
 def test_it_stays_as_the_boards_bridge_until_ctrl_c(tmp_path):
