@@ -156,3 +156,16 @@ async def test_what_is_missing_is_said_with_its_cure(tmp_path, unix_micropython)
     process = await on_micropython(unix_micropython, "tls://localhost:1/garden")
     said = (await asyncio.wait_for(process.communicate(), 20))[0].decode()
     assert "lost no certificate to check the relay's with. Cure: tls://HOST" in said, said
+
+
+def test_addresses():
+    room = room_at("tls://relay.example/garden#/mpseq/relay.der", "ana")
+    assert (room.host, room.port, room.room, room.label) == (
+        "relay.example",
+        7676,
+        "garden",
+        "ana",
+    )
+    assert room.authority == "/mpseq/relay.der"
+    assert room_at("tls://relay.example:443/garden").authority is None
+    assert room_at("tcp://relay.example/garden#1").room == "garden#1"

@@ -43,11 +43,11 @@ class DatagramRoom:
         except OSError as error:
             self._stop()
             raise link.CarrierLost("%s (%s)" % (self._no_way(), error)) from None
-        self._engine = engine = OrderedRoom(self.room, self.wanted, urandom, now())
+        self._engine = self._begin()
         self._tasks = [asyncio.create_task(work()) for work in (self._hear, self._watch)]
         until = now() + self.patience * 1000
         try:
-            while not engine.joined:
+            while not self._engine.joined:
                 if self._lost is None and now() >= until:
                     self._lost = "%s: people are there, but nobody lets us in" % self._no_way()
                 if self._lost is not None:
@@ -56,8 +56,8 @@ class DatagramRoom:
         except BaseException:
             await self.close()
             raise
-        self.label = engine.label
-        return engine.labels
+        self.label = self._engine.label
+        return self._engine.labels
 
     async def recv(self):
         """Next message tuple; CarrierLost when the room is gone, or went on without us."""
@@ -65,9 +65,7 @@ class DatagramRoom:
             if self._engine is None or self._lost is not None:
                 raise link.CarrierLost(self._lost or "not connected")
             self._change.clear()
-            self._work()
-            if not self._pending and self._lost is None:
-                await self._change.wait()
+            await self._change.wait()
         return self._pending.pop(0)
 
     async def post(self, frame):
@@ -105,6 +103,9 @@ class DatagramRoom:
             self._stop()
         self._change.set()
 
+    def _begin(self):
+        return OrderedRoom(self.room, self.wanted, urandom, now())
+
     async def _hear(self):
         while True:
             try:
@@ -137,7 +138,9 @@ class DatagramRoom:
             self._try(datagram)
         if engine.joined and len(self._pending) < _MANY:
             self._pending.extend(engine.take_messages())
-        if engine.lost is not None and self._lost is None:
+        if engine.lost is not None and not engine.joined:
+            self._engine = self._begin()  # open() waits for it as long as it has patience
+        elif engine.lost is not None and self._lost is None:
             self._lost = engine.lost
         if self._pending or self._lost is not None:
             self._change.set()

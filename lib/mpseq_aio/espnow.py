@@ -1,6 +1,7 @@
 """A room among the ESP32 around, by ESP-NOW broadcasts: no access point, no relay, no cable.
 
 All must be on one Wi-Fi channel: a board that is connected to an access point is on that one's.
+An ESP8266 hears no broadcasts and cannot take part.
 Tried with a stand-in for MicroPython's module `espnow` only; not tried on hardware.
 """
 
@@ -9,7 +10,7 @@ import asyncio
 from .datagrams import DatagramRoom
 
 _ALL = b"\xff\xff\xff\xff\xff\xff"
-_BUFFER = 4096  # bytes for what comes while the loop is busy: 15 datagrams
+_BUFFER = 2640  # bytes, of the heap, for what comes while the loop is busy: ten datagrams
 
 
 class EspNowRoom(DatagramRoom):
@@ -28,7 +29,7 @@ class EspNowRoom(DatagramRoom):
             import espnow
             import network
         except ImportError:
-            raise OSError("no module espnow: that is on ESP32 and ESP8266 only") from None
+            raise OSError("no module espnow: only an ESP32 has it") from None
         station = network.WLAN(network.STA_IF)
         station.active(True)
         if self.channel is not None:

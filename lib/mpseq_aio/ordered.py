@@ -16,6 +16,10 @@ Anyone on the air can disturb the room, by noise or by forged datagrams. It cann
 what people say: that is the protocol's work, as is noticing what a dishonest member of the room
 does with the order. Not for more than 32 members.
 
+While the room is cut in two each part goes on, after 5 to 8 seconds, and a head that is cut off
+gives places until it notices. When they meet, the members of the smaller part are `lost`; what
+they saw alone the larger part has not seen, and the protocol names it.
+
 A datagram has at most 250 bytes (that is what ESP-NOW takes); numbers are big-endian.
 
     header   0xA0 + type 1 | room 4: CRC-32 of its name | sender 4: random, new at each entry
@@ -52,7 +56,6 @@ except ImportError:
 
 
 MTU = 250
-_MAX_MEMBERS = const(32)
 _WINDOW = const(16)  # entries that not all have
 _MESSAGES = const(16)  # waiting to be taken; then nothing more is delivered
 _OUTBOX = const(2)  # frames of mine waiting
@@ -315,27 +318,6 @@ class OrderedRoom(Head):
     def _found(self, now):
         self._peers = []
         self._lead(bytes(self._random(4)), [(self.id, self.label)], now)
-
-    def _on_join(self, sender, group, body, now):
-        if self._head != self.id:
-            return
-        if group != self._group:
-            self._sooner(_T_BEACON, now, 5, 20)
-            return
-        peer = self._peer(sender)
-        if peer:
-            self._send(_WELCOME, sender + pack(">I", peer.since))
-            return
-        try:
-            label = link.check_name(str(body, "utf-8"))
-        except (UnicodeError, link.LinkError):
-            return
-        for id, _ in self._new:
-            if id == sender:
-                return
-        if len(self._peers) + len(self._new) < _MAX_MEMBERS:
-            self._new.append((sender, label))
-            self._sooner(_T_RECORDS, now, 50)
 
     def _on_welcome(self, body, now):
         self._since = unpack_from(">I", body, 4)[0]

@@ -4,6 +4,7 @@
 
 from struct import pack, unpack_from
 
+from . import link
 from .ordered_heir import tag
 from .ordered_pieces import Entry, Pieces
 
@@ -100,6 +101,27 @@ class Head(Pieces):
         self._records_from = min(self._records_from, self._last)
         self._sooner(_T_RECORDS, now, 4)
         self._sooner(_T_BEACON, now, 150)
+
+    def _on_join(self, sender, group, body, now):
+        if self._head != self.id:
+            return
+        if group != self._group:
+            self._sooner(_T_BEACON, now, 5, 20)
+            return
+        peer = self._peer(sender)
+        if peer:
+            self._send(_WELCOME, sender + pack(">I", peer.since))
+            return
+        try:
+            label = link.check_name(str(body, "utf-8"))
+        except (UnicodeError, link.LinkError):
+            return
+        for id, _ in self._new:
+            if id == sender:
+                return
+        if len(self._peers) + len(self._new) < _MAX_MEMBERS:
+            self._new.append((sender, label))
+            self._sooner(_T_RECORDS, now, 50)
 
     def _advance(self, now):
         """Frees what all have, and gives places to what waits."""
