@@ -145,3 +145,16 @@ def test_nothing_works_before_it_is_in_or_after_the_end():
     assert engine.lost == "left" and engine.next_tick() is None and not engine.take_datagrams()
     engine.receive(bytes(40), 1)
     engine.tick(2)
+
+
+def test_numbers_of_frames_begin_again_after_65535():
+    air, head, rest = room_of("abc", seed=12, loss=20)
+    for name in "abc":
+        air[name].engine._number = 65534
+        for peer in air[name].engine._peers:
+            peer.number = 65533
+    lines = frames_of("abc", 6)
+    talk(air, lines)
+    assert air.run(20000, heard(air, "abc", lines)), air.story()
+    check(air, "abc", "abc")
+    assert air["a"].engine._number == 4
