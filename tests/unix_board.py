@@ -10,6 +10,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import threading
@@ -184,6 +185,8 @@ class UnixBoard:
             self._process.stdin.close()
             self._process.stdout.close()
         command = [self._executable, "-c", self._code, str(self.disk), "raw" if raw else ""]
+        if setpriv := shutil.which("setpriv"):  # as for QEMU: it ends with the tests
+            command = [setpriv, "--pdeathsig", "KILL", "--", *command]
         self._process = subprocess.Popen(
             command, cwd=self.disk, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, bufsize=0, env={"PATH": os.environ.get("PATH", "")},
