@@ -46,14 +46,7 @@ from struct import pack, unpack_from
 
 from . import link
 from .ordered_head import Head
-
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
+from .ordered_heir import const
 
 MTU = 250
 _WINDOW = const(16)  # entries that not all have
@@ -132,23 +125,14 @@ class OrderedRoom(Head):
         self._group = _NOBODY
         self._gid = self._head = None
         self._previous = _NOBODY
-        self._epoch = self._start = self._last = self._known = self._stable = self._chain = 0
+        self._epoch = self._start = self._last = self._stable = self._chain = 0
         self._number = 1  # of my first frame in the outbox
         self._log = {}  # seq: entry, or (key, data) once delivered
-        self._parts = {}  # key: entry in assembly, with or without a place in the log
-        self._pulled = None  # the one long entry that has no place yet
-        self._ready = []  # head: keys that wait for their place, in their order
-        self._tries = self._asked = 0
-        self._records_from = _NONE
-        self._mend = []  # (seq, fragment) to be sent again
-        self._mended = {}
-        self._new = []  # head: (id, label) that want to come in
-        self._answers = {}  # candidate: id -> last
+        self._mended = {}  # (seq, fragment): when it was sent again
         self._source = None  # who repairs what I lack: the head, or who knows most
-        self._candidate = None
-        self._frozen = self._since = 0
-        self._left = b""  # or b"\1": the head has said good-bye
-        self._foreign = 0  # signs of a room that ours should join
+        self._frozen = self._since = self._tries = 0
+        self._records_from = _NONE
+        self._drop()
         self._heard = self._moved = self._begin = now
         self._set(_T_JOIN, now, 0, 60)
 

@@ -5,16 +5,8 @@
 from struct import pack, unpack_from
 
 from . import link
-from .ordered_heir import tag
+from .ordered_heir import const, tag
 from .ordered_pieces import Entry, Pieces
-
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
 
 # As in ordered.py.
 _MAX_MEMBERS = const(32)
@@ -58,15 +50,17 @@ class Head(Pieces):
 
     def _drop(self):
         # What has no place that counts in the new epoch.
-        self._parts = {}
-        self._ready = []
-        self._new = []
-        self._mend = []
-        self._pulled = self._candidate = None
-        self._answers = {}
-        self._left = b""
+        self._parts = {}  # key: entry in assembly, with or without a place in the log
+        self._ready = []  # head: keys that wait for their place, in their order
+        self._new = []  # head: (id, label) that want to come in
+        self._mend = []  # (seq, fragment) to be sent again
+        self._pulled = None  # the one long entry that has no place yet
+        self._candidate = None
+        self._answers = {}  # candidate: id -> last
+        self._left = b""  # or b"\1": the head has said good-bye
         self._known = self._last
-        self._asked = self._foreign = 0
+        self._asked = 0
+        self._foreign = 0  # signs of a room that ours should join
         for seq in list(self._log):
             if seq > self._last:
                 del self._log[seq]

@@ -3,15 +3,7 @@
 from struct import pack, unpack_from
 
 from . import link
-from .ordered_heir import Heir
-
-try:
-    from micropython import const
-except ImportError:
-
-    def const(value):
-        return value
-
+from .ordered_heir import Heir, const
 
 # As in ordered.py.
 _OPEN = const(28672)  # bytes of unfinished frames: a long one, the window, one of each member
