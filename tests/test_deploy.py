@@ -15,6 +15,7 @@ from unix_board import UnixBoard
 from mpseq import Identity, fingerprint
 from mpseq_tools import card, install, mip, repl
 from mpseq_tools.deploy import (
+    SPARING,
     DeployFault,
     Member,
     Wanted,
@@ -200,6 +201,7 @@ def test_firmware_with_mpseq_inside_gets_settings_only(tmp_path, packages):
         assert "no library to install" in "".join(said)
         assert sorted(path.name for path in board.disk.iterdir()) == ["main.py", "mpseq.d"]
         assert settings(board)["nick"] == member.nick == "porch"
+        assert b"gc" not in (board.disk / "main.py").read_bytes()
 
 
 def test_two_boards_from_one_folder_have_two_identities(tmp_path, packages):
@@ -246,6 +248,7 @@ def test_a_main_py_of_somebody_else_is_kept(board, packages, tmp_path):
     call(board.port, packages)
     assert (board.disk / "main.old.py").read_text() == "print('the old one')\n"
     assert "mpseq_board.node" in (board.disk / "main.py").read_text()
+    assert (board.disk / "main.py").read_bytes().startswith(SPARING)
     mine = tmp_path / "mine.py"
     mine.write_text("print('mine, with mpseq')\n")
     call(board.port, packages, main=str(mine))

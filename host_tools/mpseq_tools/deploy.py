@@ -26,6 +26,9 @@ from .start import StartFault
 
 INJECTION = 64  # bytes of the host's entropy
 MAIN = "from mpseq_board.node import run\n\nrun()\n"  # of a board without a folder in boards/
+# Put before it where the library lies on the heap: between its objects free memory is crumbs, of
+# which none is large enough for a join, unless it is collected often.
+SPARING = b"import gc\n\ngc.threshold(4096)  # the library lies on the heap: collect often\n\n"
 _OLD_MAIN = "/main.old.py"
 
 # Before the library is there that could read them.
@@ -259,7 +262,7 @@ def _deploy(repl, wanted, main, dist, say):
     key, fingerprint = _identify(repl, wanted, say)
     _reset(repl)
     settings = _configure(repl, wanted, say)
-    _place_main(repl, main, facts.board, say)
+    _place_main(repl, wanted, main, facts, say)
     repl.leave()
     return Member(
         settings["nick"], key, fingerprint, settings["carrier"], settings["host"],
@@ -343,7 +346,7 @@ def _main_for(board):
     return file.read_bytes() if board and file.is_file() else MAIN.encode()
 
 
-def _place_main(repl, wanted, board, say):
+def _place_main(repl, wanted, main, facts, say):
     there = repl.ask(
         "try:\n"
         " with open('/main.py') as f: print('mpseq' in f.read())\n"
@@ -352,8 +355,10 @@ def _place_main(repl, wanted, board, say):
     if there is False:
         repl.run(f"import os\nos.rename('/main.py', {_OLD_MAIN!r})")
         say(f"a main.py that is not of mpseq is kept as {_OLD_MAIN}")
-    data = _main_for(board) if wanted is None else wanted
-    if there and wanted is None and not install.has_file(repl, "/main.py", data):
+    data = _main_for(facts.board) if main is None else main
+    if not facts.frozen and not wanted.main:
+        data = SPARING + data
+    if there and main is None and not install.has_file(repl, "/main.py", data):
         say("main.py is not the one for this board, and stays; --main FILE puts another there")
     else:
         say("main.py written" if install.put_file(repl, "/main.py", data) else "main.py unchanged")
