@@ -115,3 +115,19 @@ def test_a_cut_and_a_mend(seeds=SEEDS):
         finish(air, names, lines)
         air.run(2000)
         check(air, names)
+
+
+def test_what_a_frame_costs_on_the_air():
+    """Ten people, 100 frames of 200 bytes, one each 100 ms: bytes on the air, ms until heard."""
+    for loss, size, median, most in ((0, 340, 20, 100), (30, 1000, 120, 4000)):
+        air = Air(seed=loss + 10, loss=loss, late=5)
+        names = "abcdefghij"
+        air.gather(names)
+        air.run(3000)
+        before = air.bytes
+        lines = frames_of(names, 10, 194)
+        talk(air, lines, 100)
+        finish(air, names, lines)
+        delays = sorted(air.delays)
+        cost = (air.bytes - before) // len(lines), delays[len(delays) // 2], delays[-1]
+        assert cost[0] <= size and cost[1] <= median and cost[2] <= most, (loss, cost)
