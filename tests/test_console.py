@@ -24,6 +24,7 @@ class Screen:
         self.echoed = b""
         self.console = Console(types.SimpleNamespace(echo=self.echo, log=print))
         self.console._echo = echo
+        self.console._working = True  # what the lines say is not done here
         self.lines = self.console._lines
 
     def echo(self, data):

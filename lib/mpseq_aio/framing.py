@@ -145,6 +145,11 @@ class FrameReader:
         self._escaped = False  # the last byte was _ESCAPE
         self.typed = None
 
+    def hand_over(self, typed):
+        """From now on text goes to `typed`, in pieces; there are no lines here any more."""
+        self.typed = typed
+        self._line = b""
+
     def feed(self, data):
         """Yields `bytes` (or what `take` makes) for each payload in `data` (bytes), and `str` for
         each line of text.

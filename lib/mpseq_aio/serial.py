@@ -122,7 +122,7 @@ class SerialRoom:
             except Exception as error:  # the frame behind it must not be lost
                 self.log("serial: %s" % error)
 
-        self._frames.typed = safe
+        self._frames.hand_over(safe)
 
     def echo(self, data):
         """Writes bytes of a line that is being typed, unless a frame is on its way out."""

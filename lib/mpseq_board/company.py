@@ -83,6 +83,7 @@ class Company:
         for one in self.people + self._node.known:
             if one[1] == invitation.inviter:
                 self._since = now()
+                self._node.whole = None
                 return True
         self._node.log("%s invites: not one of my people" % invitation.inviter_nick)
         return False
@@ -109,6 +110,7 @@ class Company:
         node = self._node
         if node.config["host"] and not node.away and not chat.members:
             if not self._here or time - self._since >= self._listen:
+                node.whole = None
                 chat.create(node.config["name"])
                 self._at = time
 

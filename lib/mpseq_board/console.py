@@ -1,6 +1,6 @@
-"""What a person types at a board, and what it shows of the conversation: lines of text on the
-REPL's UART, between the frames if the carrier is serial. What the commands do stands in
-`commands`, which is loaded when there is one.
+"""What a person types at a board, on the REPL's UART, between the frames if the carrier is serial.
+Loaded with the first key that is pressed; what the commands do stands in `commands`, which is
+loaded for each.
 """
 
 import asyncio
@@ -11,14 +11,14 @@ _WAITING = 8  # lines
 
 
 class Console:
-    """`take` is given the bytes that are typed; `work` does what the lines say."""
+    """`take` is given the bytes that are typed, and sees to it that what the lines say is done."""
 
     def __init__(self, node):
         self._node = node
         self._echo = sys.platform not in ("linux", "darwin")  # on those a terminal does it
         self._line = bytearray()
         self._lines = []
-        self._news = asyncio.Event()
+        self._working = None
 
     def take(self, data):
         """Bytes as they come; b"\\0" where a frame stood. Ctrl-C raises KeyboardInterrupt."""
@@ -39,7 +39,8 @@ class Console:
                     self._line = bytearray()
                     if text and len(self._lines) < _WAITING:
                         self._lines.append(text)
-                        self._news.set()
+                        if not self._working:
+                            self._working = asyncio.create_task(self._work())
             elif byte in b"\b\x7f":
                 size = len(self._line) - 1
                 while size > 0 and self._line[size] & 0xC0 == 0x80:  # the rest of a letter
@@ -60,21 +61,10 @@ class Console:
         if self._echo:
             self._node.echo(data)
 
-    async def read(self):
-        """Reads the REPL's line where it is nobody else's."""
-        data = True
-        while data:
-            data = await self._node._port.read()
-            self.take(data)
-        await asyncio.Event().wait()  # it has ended
-
-    async def work(self):
-        """Does what is typed, line by line."""
-        while True:
-            while self._lines:
-                await self.command(self._lines.pop(0))
-            self._news.clear()
-            await self._news.wait()
+    async def _work(self):
+        while self._lines:
+            await self.command(self._lines.pop(0))
+        self._working = None
 
     async def command(self, line):
         """Does what a line says; what is wrong with it is shown."""
@@ -90,16 +80,3 @@ class Console:
                 unload("mpseq_board.commands")
         except Exception as error:
             node.log("not done: %s" % error)
-
-    def show(self, name, event):
-        """An event, by the name of its kind: what there is to say about it."""
-        if name == "Text":
-            what = "#%d <%s> %s" % (event.number, event.nick, event.text)
-        elif name == "Data":
-            size = len(event.data)
-            what = "#%d <%s> [%s, %d bytes]" % (event.number, event.nick, event.content_type, size)
-        elif name in ("Missing", "Inconsistent", "Convicted", "Expelled", "Undelivered"):
-            what = "WARNING: %s: %s" % (name, event.nick)
-        else:
-            return
-        self._node.log(what)

@@ -25,6 +25,9 @@ FOLDER = "/mpseq.d"  # as in config, which is not loaded longer than it is read
 # For `on_event`: somebody is here under a known nick with another key.
 KeyChanged = namedtuple("KeyChanged", ("nick", "key"))
 
+# Bytes kept in one piece until a session comes, which wants some of a kilobyte: all else leaves
+# small holes in a heap.
+_WHOLE = 6144
 _OVERDUE = 30000  # ms without progress after which the watchdog is not fed
 
 
@@ -57,7 +60,7 @@ class Node:
         self._passphrase = passphrase
         self._port = port
         self._wants_console = console
-        self._console = self._line = self._dog = None  # _line: a SerialRoom
+        self.whole = self._console = self._line = self._dog = None  # _line: a SerialRoom
         self._works = tasks
         self._tasks = []
         self._beat = now()
@@ -165,6 +168,7 @@ class Node:
             pause = min(2 * pause, 60)
 
     async def _live(self):
+        self.whole = bytearray(_WHOLE)
         from .store import resume
 
         resume(self.folder, self._feed)
@@ -216,20 +220,31 @@ class Node:
             await self._tell(event)
 
     def _listen(self):
-        from .console import Console
-
-        self._console = console = Console(self)
         if self._line:
-            self._line.console(console.take)
+            self._line.console(self._typed)
             self._start(self._line.next_command)
-        else:
-            if not self._port and sys.implementation.name == "micropython":
-                from mpseq_aio.ports import StdioPort
+            return
+        if not self._port and sys.implementation.name == "micropython":
+            from mpseq_aio.ports import StdioPort
 
-                self._port = StdioPort()  # not opened: Ctrl-C stays what it is
-            if self._port:
-                self._start(console.read)
-        self._start(console.work)
+            self._port = StdioPort()  # not opened: Ctrl-C stays what it is
+        if self._port:
+            self._start(self._read)
+
+    async def _read(self):
+        data = True
+        while data:
+            data = await self._port.read()
+            self._typed(data)
+        await asyncio.Event().wait()  # it has ended
+
+    def _typed(self, data):
+        if not self._console and data != b"\0":
+            from .console import Console
+
+            self._console = Console(self)
+        if self._console:
+            self._console.take(data)
 
     def _start(self, work):
         self._tasks.append(asyncio.create_task(self._for_ever(work)))
@@ -285,8 +300,6 @@ class Node:
         try:
             self._note(name, event)
             self.company.note(name, event)
-            if self._console:
-                self._console.show(name, event)
         except Exception as error:
             self.fault(error)
         await self._call(self._on_event, event)
@@ -305,6 +318,8 @@ class Node:
     def _note(self, name, event):
         if name in self._on:
             self.counts[1] += not event.own
+            what = event[3] if name == "Text" else "[%s, %d bytes]" % (event[3], len(event[4]))
+            self.log("#%d <%s> %s" % (event.number, event.nick, what))
         elif name == "Connected":
             self.log("connected as %s, others here: %d" % (event.label, len(event.labels) - 1))
         elif name == "Disconnected":
@@ -313,6 +328,8 @@ class Node:
             self.log("removed by the others" if event.removed else "left")
         elif name == "Fault":
             self.fault(event.error)
+        elif name in ("Missing", "Inconsistent", "Convicted", "Expelled", "Undelivered"):
+            self.log("WARNING: %s: %s" % (name, event.nick))
         elif name == "Replaced":
             self.log("WARNING: another device with the key of this board has taken its place")
         elif name == "SessionStarted":
