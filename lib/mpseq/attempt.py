@@ -21,6 +21,7 @@ class Attempt:
         self.started = roster is None  # SHAREs count only after ROSTER
         self.roster_at = None if roster is None else now
         self.mine = mine
+        self.owes_share = False  # mine, which takes time (Settings.pairs_at_once)
         self.since = now
         self.waits_since = now  # the frames that are owed now
         self.failed = failed
@@ -171,14 +172,12 @@ class Joiner:
             invitation.room, secret, roster.nonce, roster.people,
             find(roster.people, me), joining.keys, self.identity,
         )
-        share = exchange.share(self._random)
         attempt = Attempt(exchange, frame, False, now, roster.failed)
-        attempt.started = True
+        attempt.started = attempt.owes_share = True
         attempt.invitation = invitation
         self._candidates.append(attempt)
         joining.served.append(sid[:16])
         self._outbox.forget((wire.JOIN,))
-        self._outbox.post(share, now)
 
     def _make_room(self):
         """Of too many exchanges those go first that my inviter has not vouched for (5.3)."""

@@ -40,6 +40,7 @@ class Settings:
         self.suspect_absent_after = 15000  # the same when the carrier says that somebody left
         self.abort_after = 5000  # who is only slow may still be heard
         self.max_body = 65536  # bytes of a text or datum: longer ones are neither sent nor taken
+        self.pairs_at_once = 64  # pairwise keys computed in one call: each is three X25519
         self.max_unfinished = 131072  # bytes of long ones that are on their way from all members
 
 
@@ -382,6 +383,7 @@ class Conversation(Talk, Watch, Rounds):
     def _act(self, now):
         """Does what is due at `now` and sets when to look again."""
         self._wake = None
+        self._act_shares(now)
         if self.session:
             self._act_rounds(now)
         if self.session and not self._parted:

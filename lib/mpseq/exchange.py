@@ -76,6 +76,7 @@ class Exchange:
         self._commits = bytearray(KEY * n)
         self.statements = bytearray(KEY * n)
         self._pair = bytearray(KEY * n)
+        self._agreed = bytearray(n)  # 1: the pairwise key is there
         self._have_share = bytearray(n)  # 1: the slot is filled; 2: and its auth to me is valid
         self._auths = [b""] * n  # of each SHARE, to every other: 8 bytes each
         self.opened = [None] * n  # (y_next, t_next)
@@ -112,9 +113,21 @@ class Exchange:
 
     def agree(self, j):
         """The pairwise key with participant `j`: three X25519, the costly part of a SHARE."""
-        who = self.people[j]
-        out = self._slot(self._pair, j)
-        tdh(out, self.identity, self.keys, who.key, who.y, self.me < j)
+        if not self._agreed[j]:
+            who = self.people[j]
+            out = self._slot(self._pair, j)
+            tdh(out, self.identity, self.keys, who.key, who.y, self.me < j)
+            self._agreed[j] = 1
+
+    def agree_some(self, most):
+        """So many pairwise keys more; whether all are there now."""
+        for j in range(len(self.people)):
+            if j != self.me and not self._agreed[j]:
+                if most == 0:
+                    return False
+                self.agree(j)
+                most -= 1
+        return True
 
     def share(self, random):
         """Makes my SHARE: 150 + 8 * (n - 1) + 32 bytes. `random(n)` feeds s and my next keys."""
@@ -122,9 +135,7 @@ class Exchange:
         me = self.me
         self.next_keys = KeyPairs(random)
         self.statement = signing_key(random)
-        for j in range(n):
-            if j != me:
-                self.agree(j)
+        self.agree_some(n)
         z = bytearray(KEY)
         before = bytearray(KEY)
         self._own_edge(me, z)
@@ -204,6 +215,7 @@ class Exchange:
             return (NOT_MINE, index)
         if self.me < 0:
             return None
+        self.agree(index)
         mine = self._auth(self._slot(self._pair, index), index, self.me, s)
         return None if equal(mine, _part(auths, index, self.me)) else (AUTH, index)
 

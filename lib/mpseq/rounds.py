@@ -288,10 +288,8 @@ class Rounds(Failures, Inviting, Joiner):
             roster = roster_frame(
                 self.room, proposal.secret, proposal.nonce, people, joiners, self._failed
             )
-        share = None if joiners or replaced else exchange.share(self._random)
         self._attempt = Attempt(exchange, roster, author == session.me, now, self._failed)
-        if share:
-            self._outbox.post(share, now)
+        self._attempt.owes_share = not joiners and not replaced
 
     # --- the exchange
 
@@ -305,8 +303,7 @@ class Rounds(Failures, Inviting, Joiner):
             attempt.started = True
             attempt.roster_at = None
             attempt.waits_since = now
-            if attempt.exchange.me >= 0:
-                self._outbox.post(attempt.exchange.share(self._random), now)
+            attempt.owes_share = attempt.exchange.me >= 0
         elif self._joining:
             self._receive_roster_as_joiner(frame, now)
 
@@ -355,9 +352,25 @@ class Rounds(Failures, Inviting, Joiner):
                     self._convict(exchange.people[error.index], error.name)
                 raise
 
+    def _act_shares(self, now):
+        """My SHARE, in pieces of which each takes a bounded time."""
+        for attempt in self._candidates + [self._attempt]:
+            if attempt and attempt.owes_share:
+                if not attempt.exchange.agree_some(self.settings.pairs_at_once):
+                    self._wake_at(now)
+                    return
+                self._post_share(attempt, now)
+
+    def _post_share(self, attempt, now):
+        if attempt.owes_share:
+            attempt.owes_share = False
+            self._outbox.post(attempt.exchange.share(self._random), now)
+
     def _take_share(self, attempt, frame, now):
         exchange = attempt.exchange
         exchange.receive_share(frame)
+        if exchange.fails:
+            self._post_share(attempt, now)  # before an ABORT, as anybody's
         if exchange.shares_left == 0:
             attempt.waits_since = now
             self._shares_complete(exchange, now)

@@ -208,8 +208,9 @@ class Watch:
     # --- my own suspicions
 
     def carrier_enter(self, label, now):
-        """A hint: somebody who may be a member is back."""
-        self._absent = [index for index in self._absent if self._labels.get(index) != label]
+        """Somebody came, under a label that a member may have had: only what it says shows who
+        it is, so nothing changes. A device that was switched on anew has the label of before, and
+        the member that it was is away."""
 
     def carrier_leave(self, label, now):
         """A hint: it shortens my patience with whoever spoke last under this label (6)."""

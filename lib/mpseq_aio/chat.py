@@ -64,6 +64,8 @@ class Chat:
 
     def __init__(self, identity, nick: str, carrier, random=urandom, **options):
         self.conversation = Conversation(identity, nick, random, **options)
+        if not options.get("settings"):  # a board computes 40 ms on each, and others run
+            self.conversation.settings.pairs_at_once = 1
         self.identity = identity
         if isinstance(carrier, str):
             from .address import room_at

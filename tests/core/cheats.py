@@ -15,7 +15,6 @@ TAGS = {
     wire.ABORT: b"abort",
     wire.REVEAL: b"reveal",
     wire.WITNESS: b"witness",
-    wire.WITNESS: b"witness",
 }
 
 
