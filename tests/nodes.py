@@ -48,12 +48,18 @@ def household(tmp_path, carrier, *nicks):
     return folders, befriend(folders)
 
 
+# Patience of people in tests, in ms.
+TIMES = {
+    "_AGAIN": 3000, "_LISTEN": 12000, "_READY": 5000,
+    "_ALONE": 3000, "_DESERTED": 6000, "_ORPHANED": 9000, "_HOST": 12000,
+}  # fmt: skip
+
+
 @contextlib.contextmanager
 def quick():
-    """Patience of people in tests."""
-    names = {"_AGAIN": 3000, "_LISTEN": 12000, "_READY": 5000}
-    before = {name: getattr(company, name) for name in names}
-    for name, value in names.items():
+    """Nodes of this process are as impatient as that."""
+    before = {name: getattr(company, name) for name in TIMES}
+    for name, value in TIMES.items():
         setattr(company, name, value)
     try:
         yield
@@ -85,7 +91,9 @@ async def here(folder, **options):
             await node._end()
 
 
-QUICK = "import mpseq_board.company as c; c._AGAIN = 3000; c._LISTEN = 12000; c._READY = 5000\n"
+QUICK = "import mpseq_board.company as c\n" + "".join(
+    f"c.{name} = {value}\n" for name, value in TIMES.items()
+)
 PROGRAM = QUICK + "from mpseq_board.node import run; run(%r)"
 
 

@@ -178,6 +178,22 @@ async def test_a_fault_of_the_application_or_of_memory_ends_nothing(tmp_path, _)
 
 
 @tale
+async def test_one_whose_friends_met_elsewhere_meanwhile_follows_them(tmp_path, _):
+    async with a_relay() as relay:
+        folders, _ = household(tmp_path, address(relay), "hub", "mini", "maxi")
+        company._LISTEN, company._DESERTED = 1500, 3000
+        async with here(folders["maxi"]) as maxi:
+            async with here(folders["hub"]), here(folders["mini"]):
+                await until(lambda: len(maxi.members) == 3, 20)
+            # Both lost their sessions in one power cut, and the host was quicker than maxi.
+            maxi.company._invite = lambda *arguments: None
+            async with here(folders["hub"]) as hub, here(folders["mini"]) as mini:
+                await until(lambda: nicks(hub) == nicks(mini) == ["hub", "mini"], 20)
+                await until(lambda: nicks(hub) == nicks(maxi) == ["hub", "maxi", "mini"], 20)
+                assert maxi.code == hub.code == mini.code
+
+
+@tale
 async def test_one_who_leaves_stays_out_until_it_wants_back(tmp_path, _):
     async with a_relay() as relay:
         folders, _ = household(tmp_path, address(relay), "hub", "mini")

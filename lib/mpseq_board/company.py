@@ -13,7 +13,12 @@ _SELDOM = 320000
 _READY = 60000  # ms in which one who has answered is not invited again
 _GOOD_BYE = 3600000  # ms in which one who said that is not invited, unless somebody enters
 _LISTEN = 20000  # ms in which a host waits for an invitation while somebody else is here
-_ALONE = 120000  # ms that a host is alone in a conversation, in a room that is not empty
+# ms in a conversation that may go on elsewhere without me: I am alone in it, or nobody else of it
+# is in the room, or its founder is not, though strangers are.
+_ALONE = 20000
+_DESERTED = 60000
+_ORPHANED = 100000
+_HOST = 120000  # a host, alone or deserted
 
 
 class Company:
@@ -23,7 +28,9 @@ class Company:
         self.people = people
         self._node = node
         self._here = []  # labels of others in the room
-        self._since = now()  # outside, or alone
+        self._since = now()  # outside
+        self._well = now()  # when there was last nothing wrong with the conversation
+        self._founder = None  # its key, once it was seen in a session, until it says good-bye
         self._at = None  # when to invite
         self._pause = _AGAIN
         self._listen = _LISTEN
@@ -54,10 +61,16 @@ class Company:
             self._skip[event.key] = time + _READY
         elif name == "LeaveSeen":
             self._skip[event.key] = time + _GOOD_BYE
+            if event.key == self._founder:
+                self._founder = None
         elif name == "Left":
             self._since = time
+            self._founder = None
         elif name == "SessionStarted":
-            self._since = time
+            self._well = time
+            founder = self._node.chat.conversation.room.creator
+            if founder in [one.key for one in event.members]:
+                self._founder = founder
             if len(event.members) > 1:
                 self._listen = _LISTEN
             for one in event.joined:
@@ -96,14 +109,31 @@ class Company:
         if not members:
             if time - self._since >= self._listen:
                 self._found(chat, time)
-        elif len(members) == 1 and self._here:
-            # There may be another conversation: it can be heard from outside only, and whoever is
-            # in it invites ever more seldom.
-            if time - self._since >= (_ALONE if self._node.config["host"] else _AGAIN):
-                self._listen = min(2 * self._listen, 2 * _SELDOM)
-                await chat.leave(1)
+        elif time - self._well >= self._patience(chat, members, time):
+            # Another conversation can be heard from outside only, and whoever is in it invites
+            # ever more seldom.
+            self._listen = min(2 * self._listen, 2 * _SELDOM)
+            await chat.leave(1)
         if members and self._at is not None and time >= self._at:
             self._invite(chat, members, time)
+
+    def _patience(self, chat, members, time):
+        """How long it may go on like this."""
+        own = self._node.identity.public
+        orphaned = self._founder not in (None, own)
+        labels = []
+        for one in members:
+            label = chat.labels.get(one.key)
+            if one.key != own and (label is None or label in self._here):
+                labels.append(label)
+                orphaned = orphaned and one.key != self._founder
+        host = self._node.config["host"]
+        strangers = [label for label in self._here if label not in labels]
+        if strangers and not labels:
+            return _HOST if host else _ALONE if len(members) == 1 else _DESERTED
+        if not strangers or not orphaned or host:
+            self._well = time
+        return _ORPHANED
 
     def _found(self, chat, time):
         """A host founds the conversation, unless somebody is here who may invite it."""
