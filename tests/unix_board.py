@@ -73,14 +73,12 @@ def execute(code):
         sys.print_exception(error)
     out.write(b"\\x04>")
 
-def raw_repl():
-    out.write(b"raw REPL; CTRL-B to exit\\r\\n>")
+def raw_repl(greet):
+    if greet:
+        out.write(b"raw REPL; CTRL-B to exit\\r\\n>")
     code = bytearray()
     while True:
-        try:
-            b = byte()
-        except KeyboardInterrupt:
-            b, code = 0, bytearray()
+        b = byte()
         if b == 2:
             return
         elif b == 1:
@@ -98,21 +96,28 @@ def raw_repl():
         elif b >= 32 or b in b"\\n\\t":
             code.append(b)
 
-def repl():
-    out.write(b"MicroPython on unix, as a board\\r\\n>>> ")
+def repl(greet):
+    if greet:
+        out.write(b"MicroPython on unix, as a board\\r\\n")
+    out.write(b">>> ")
+    while True:
+        b = byte()
+        if b == 1:
+            return
+        elif b == 4:
+            out.write(b"\\r\\n")
+            sys.exit(6)
+        elif b == 13:
+            out.write(b"\\r\\n>>> ")
+
+def serve(raw):
+    greet = True
     while True:
         try:
-            b = byte()
-            if b == 1:
-                raw_repl()
-                out.write(b"\\r\\n>>> ")
-            elif b == 4:
-                out.write(b"\\r\\n")
-                sys.exit(6)
-            elif b == 13:
-                out.write(b"\\r\\n>>> ")
-        except KeyboardInterrupt:
-            out.write(b"\\r\\n>>> ")
+            (raw_repl if raw else repl)(greet)
+            raw, greet = not raw, True
+        except KeyboardInterrupt:  # wherever it came: the line that was typed is lost
+            greet = False
 
 names = {"__name__": "__main__"}
 try:
@@ -125,9 +130,7 @@ try:
                 sys.print_exception(error)
             except Exception as error:
                 sys.print_exception(error)
-    if raw:
-        raw_repl()
-    repl()
+    serve(raw)
 except Reset:
     sys.exit(0)
 """
