@@ -21,11 +21,11 @@ from mpseq_board.node import KeyChanged
 
 
 def tale(function):
-    """Runs an async test in quick time; one that takes over a minute is a failure."""
+    """Runs an async test in quick time; one that takes over 90 s is a failure."""
 
     def run(tmp_path, unix_micropython):
         with quick():
-            asyncio.run(asyncio.wait_for(function(tmp_path, unix_micropython), 60))
+            asyncio.run(asyncio.wait_for(function(tmp_path, unix_micropython), 90))
 
     run.__name__, run.__doc__ = function.__name__, function.__doc__
     return run
@@ -53,22 +53,29 @@ async def test_boards_find_one_another_and_each_comes_back_after_a_reset(tmp_pat
             stack.push_async_callback(board.kill)
         maxi = await stack.enter_async_context(here(folders["maxi"]))
         everyone = ["hub", "maxi", "mini"]
-        await until(lambda: nicks(maxi) == everyone, 20)
+
+        async def together(since=0, *those):
+            """All are in one session; those have said so after that line."""
+            await until(
+                lambda: (
+                    nicks(maxi) == everyone
+                    and all(
+                        board.heard("code " + maxi.code.digits, since if nick in those else 0)
+                        for nick, board in boards.items()
+                    )
+                ),
+                40,
+            )
+
+        await together()
         boards["mini"].type("before")
         await until(lambda: ("mini", "before") in texts(maxi))
         # The host too: somebody else brings it back into the room that there is.
         for nick in ("mini", "hub"):
-            sessions = len([one for one in maxi.seen if isinstance(one, events.SessionStarted)])
             said = len(boards[nick].lines)
             await boards[nick].kill()
             await boards[nick].start()
-            await boards[nick].says("joined kitchen: ", said, 25)
-            await until(
-                lambda n=sessions: (
-                    len([one for one in maxi.seen if isinstance(one, events.SessionStarted)]) > n
-                )
-            )
-            assert nicks(maxi) == everyone
+            await together(said, nick)
         for nick in boards:
             boards[nick].type("after " + nick)
             await until(lambda n=nick: (n, "after " + n) in texts(maxi))

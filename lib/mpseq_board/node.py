@@ -153,7 +153,7 @@ class Node:
     async def main(self):
         """Works until it is cancelled."""
         asyncio.create_task(self._for_ever(self._keep))
-        pause = 2
+        pause = 1
         while True:
             try:
                 await self._live()
