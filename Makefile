@@ -110,7 +110,7 @@ vectors: $(READY) ## write tests/vectors anew
 	@$(PYTHON) tests/make_vectors.py
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf $(DIST) $(addprefix $(BUILD)/,unix firmware natmod native mpy-cross mods lint log) $(addprefix $(STAMPS)/,lint-c mods)
+	rm -rf $(DIST) $(addprefix $(BUILD)/,unix firmware natmod native mpy mpy-sources mpy-cross mods lint log) $(addprefix $(STAMPS)/,lint-c mods)
 
 distclean: ## remove build/, dist/ and .venv
 	rm -rf $(BUILD) $(DIST) $(VENV)

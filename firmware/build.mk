@@ -172,12 +172,13 @@ $(STAMPS)/lint-c: $(BUILD)/unix/mpseq-micropython $(BUILD)/firmware/qemu-rv32.el
 
 # --- the library as .mpy files ---------------------------------------------------------------------
 
-# The core as fewer, larger modules (tools/bundle.py says why), the rest file by file.
-$(BUILD)/mpy/.done: $(MPY_CROSS) $(lib_files) $(STAMPS)/names $(wildcard firmware/tools/*.py) firmware/tools/reorder-mpy $(STAMPS)/python
-	@rm -rf $(@D) $(BUILD)/mpy-sources && mkdir -p $(@D) $(BUILD)/mpy-sources
-	@cp -R lib/mpseq_* $(BUILD)/mpy-sources/
-	@$(PYTHON) firmware/tools/bundle.py lib $(BUILD)/mpy-sources/mpseq
+# Fewer, larger modules (tools/bundle/ says why). Put in place at the end: tests may be reading.
+$(BUILD)/mpy/.done: $(MPY_CROSS) $(lib_files) $(STAMPS)/names $(wildcard firmware/tools/bundle/*.py) firmware/tools/reorder-mpy $(STAMPS)/python
+	@rm -rf $(BUILD)/mpy-sources $(BUILD)/mpy-new && mkdir -p $(BUILD)/mpy-sources $(BUILD)/mpy-new
+	@$(PYTHON) -B firmware/tools/bundle lib $(BUILD)/mpy-sources
 	@cd $(BUILD)/mpy-sources && for file in $$(find . -name '*.py'); do \
-		mkdir -p $(@D)/$${file%/*} && $(MPY_CROSS) -O3 -s $${file##*/} -o $(@D)/$${file%.py}.mpy $$file || exit 1; done
-	@$(PYTHON) firmware/tools/reorder-mpy $(MPY_DIR) $$(find $(@D) -name '*.mpy')
+		mkdir -p $(BUILD)/mpy-new/$${file%/*} && \
+		$(MPY_CROSS) -O3 -s $${file##*/} -o $(BUILD)/mpy-new/$${file%.py}.mpy $$file || exit 1; done
+	@$(PYTHON) firmware/tools/reorder-mpy $(MPY_DIR) $$(find $(BUILD)/mpy-new -name '*.mpy')
+	@rm -rf $(@D) && mv $(BUILD)/mpy-new $(@D)
 	@touch $@

@@ -16,6 +16,8 @@ import builtins
 import copy
 from collections import Counter
 
+from sources import FUNCTIONS
+
 _BUILTINS = set(dir(builtins))
 
 
@@ -189,7 +191,7 @@ def each_block(node):
         block = getattr(node, field, None)
         if isinstance(block, list):
             for one in block:
-                if not isinstance(one, (ast.FunctionDef, ast.ClassDef, ast.Lambda)):
+                if not isinstance(one, (*FUNCTIONS, ast.ClassDef, ast.Lambda)):
                     yield from each_block(one)
             if field != "handlers":
                 yield block
@@ -438,12 +440,12 @@ class Inliner:
                         self.others[kind][name] += times
                 if isinstance(node, (ast.Module, ast.ClassDef)):
                     for one in node.body:
-                        if isinstance(one, ast.FunctionDef):
+                        if isinstance(one, FUNCTIONS):
                             self.defined[isinstance(node, ast.ClassDef)][one.name] += 1
         self.places = {}  # function: the list of statements that it is in
         for block in [tree.body] + [c.body for c in tree.body if isinstance(c, ast.ClassDef)]:
             for node in block:
-                if isinstance(node, ast.FunctionDef):
+                if isinstance(node, FUNCTIONS):
                     self.places[node] = block
         self.stuck = set()  # what stays
         self.sizes = {}
@@ -475,6 +477,8 @@ class Inliner:
             kind = self.is_method(function)
             name = function.name
             body = function.body
+            if isinstance(function, ast.AsyncFunctionDef):
+                continue
             short = len(body) == 1 and isinstance(body[0], (ast.Return, ast.Expr))
             if not short or body[0].value is None or self.defined[kind][name] != 1:
                 continue
@@ -514,14 +518,14 @@ class Inliner:
         if function in self.stuck or not self.is_worth_it(function):
             return False
         movable = name in self.may_go[kind] and self.defined[kind][name] == 1
-        if not movable or function.decorator_list:
+        if not movable or function.decorator_list or isinstance(function, ast.AsyncFunctionDef):
             self.stuck.add(function)
             return False
         waits, waiting = False, self.waiting()
         for node in ast.walk(function):
             if node is function:
                 continue
-            if isinstance(node, (ast.FunctionDef, ast.Lambda, ast.Yield, ast.Await, ast.Global)):
+            if isinstance(node, (*FUNCTIONS, ast.Lambda, ast.Yield, ast.Await, ast.Global)):
                 self.stuck.add(function)
                 return False
             if isinstance(node, ast.Name) and node.id == "super":
