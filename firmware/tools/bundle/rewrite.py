@@ -220,7 +220,8 @@ class Bundler(ast.NodeTransformer):
         """What is there for CPython's sake is left out."""
         if imports(node.body, self.plan.cpython):
             return [self.visit(one) for one in node.handlers[0].body]
-        if len(node.body) > 1 and imports(node.handlers[0].body, self.plan.cpython):
+        ways_out = [one.body for one in node.handlers[:1]]
+        if len(node.body) > 1 and ways_out and imports(ways_out[0], self.plan.cpython):
             return [self.visit(one) for one in node.body[:1]]
         self.generic_visit(node)
         return node
