@@ -71,6 +71,8 @@ PLANS = (
             "chat",
         ),  # fmt: skip
     ),
+    # What a node keeps; the rest is given back after use.
+    Plan("mpseq_board", ("store", "entropy", "company", "node")),
 )
 
 
@@ -94,6 +96,10 @@ def bundle(plan, library):
                 keeps = plan.keeps(name) and name not in used
                 globals_[module, name] = name if keeps else next(short)
                 used.add(name)
+    for module in order[len(plan.core) :]:
+        for name in modules[module].defined:
+            if name.startswith("_") and not name.startswith("__") and (module, name) not in values:
+                globals_[module, name] = next(short)
     keywords = {
         node.arg
         for module in modules.values()
