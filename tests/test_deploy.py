@@ -15,7 +15,6 @@ from unix_board import UnixBoard
 from mpseq import Identity, fingerprint
 from mpseq_tools import card, install, mip, repl
 from mpseq_tools.deploy import (
-    SPARING,
     DeployFault,
     Member,
     Wanted,
@@ -248,7 +247,6 @@ def test_a_main_py_of_somebody_else_is_kept(board, packages, tmp_path):
     call(board.port, packages)
     assert (board.disk / "main.old.py").read_text() == "print('the old one')\n"
     assert "mpseq_board.node" in (board.disk / "main.py").read_text()
-    assert (board.disk / "main.py").read_bytes().startswith(SPARING)
     mine = tmp_path / "mine.py"
     mine.write_text("print('mine, with mpseq')\n")
     call(board.port, packages, main=str(mine))

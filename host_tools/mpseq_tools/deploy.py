@@ -26,9 +26,6 @@ from .start import StartFault
 
 INJECTION = 64  # bytes of the host's entropy
 MAIN = "from mpseq_board.node import run\n\nrun()\n"  # of a board without a folder in boards/
-# Put before it where the library lies on the heap: between its objects free memory is crumbs, of
-# which none is large enough for a join, unless it is collected often.
-SPARING = b"import gc\n\ngc.threshold(4096)  # the library lies on the heap: collect often\n\n"
 _OLD_MAIN = "/main.old.py"
 
 # Before the library is there that could read them.
@@ -356,8 +353,6 @@ def _place_main(repl, wanted, main, facts, say):
         repl.run(f"import os\nos.rename('/main.py', {_OLD_MAIN!r})")
         say(f"a main.py that is not of mpseq is kept as {_OLD_MAIN}")
     data = _main_for(facts.board) if main is None else main
-    if not facts.frozen and not wanted.main:
-        data = SPARING + data
     if there and main is None and not install.has_file(repl, "/main.py", data):
         say("main.py is not the one for this board, and stays; --main FILE puts another there")
     else:
