@@ -240,7 +240,7 @@ class Conversation(Talk, Watch, Rounds):
     # --- what the carrier brings
 
     def tick(self, now):
-        self._act(now)
+        self._act(now, self.settings.pairs_at_once)
 
     def receive(self, label, frame, now):
         """A frame of the room, mine included. A frame that is refused changes nothing; the event
@@ -260,7 +260,9 @@ class Conversation(Talk, Watch, Rounds):
             self._events.append(events.Refused(label, error.name))
         if self.session and moved:
             self._settle(now)
-        self._act(now)
+        # A frame costs enough by itself, unless everything is to be done at once.
+        most = self.settings.pairs_at_once
+        self._act(now, most if most >= wire.MAX_PARTICIPANTS else 0)
 
     def _receive(self, frame, now):
         kind = wire.frame_type(frame)
@@ -380,10 +382,10 @@ class Conversation(Talk, Watch, Rounds):
         self._start_watch()
         self._events.append(events.Left(removed))
 
-    def _act(self, now):
-        """Does what is due at `now` and sets when to look again."""
+    def _act(self, now, most=0):
+        """Does what is due at `now` and sets when to look again. `most`: pairwise keys."""
         self._wake = None
-        self._act_shares(now)
+        self._act_shares(now, most)
         if self.session:
             self._act_rounds(now)
         if self.session and not self._parted:

@@ -352,11 +352,11 @@ class Rounds(Failures, Inviting, Joiner):
                     self._convict(exchange.people[error.index], error.name)
                 raise
 
-    def _act_shares(self, now):
+    def _act_shares(self, now, most):
         """My SHARE, in pieces of which each takes a bounded time."""
         for attempt in self._candidates + [self._attempt]:
             if attempt and attempt.owes_share:
-                if not attempt.exchange.agree_some(self.settings.pairs_at_once):
+                if not attempt.exchange.agree_some(most):
                     self._wake_at(now)
                     return
                 self._post_share(attempt, now)

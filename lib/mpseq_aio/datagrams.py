@@ -113,19 +113,25 @@ class DatagramRoom:
             except (OSError, ValueError):  # nobody listened to what was sent before; a bad buffer
                 await asyncio.sleep(_TURN)
                 continue
-            try:
-                self._engine.receive(datagram, now())
-                self._work()
-            except MemoryError:  # as if it had been lost
-                gc.collect()
+            self._safely(self._receive, datagram)
 
     async def _watch(self):
         while True:
-            try:
-                self._work()
-            except MemoryError:
-                gc.collect()
+            self._safely(self._work)
             await asyncio.sleep(_TURN)
+
+    def _receive(self, datagram):
+        self._engine.receive(datagram, now())
+        self._work()
+
+    def _safely(self, work, *arguments):
+        try:
+            work(*arguments)
+        except MemoryError:  # as if it had been lost
+            gc.collect()
+        except Exception as error:  # a bug: it is told, and another engine begins
+            self._lost = "%s: %s" % (type(error).__name__, error)
+            self._change.set()
 
     def _work(self):
         engine = self._engine

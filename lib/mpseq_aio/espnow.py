@@ -51,7 +51,9 @@ class EspNowRoom(DatagramRoom):
         self._radio.send(_ALL, datagram, False)
 
     async def _next(self):
-        # No waiting inside of the module: its buffer holds what comes meanwhile.
+        # No waiting inside of the module: its buffer holds what comes meanwhile. Whoever fills it
+        # without end must not keep everything else from running.
+        await asyncio.sleep(0)
         while True:
             _, datagram = self._radio.irecv(0)
             if datagram:

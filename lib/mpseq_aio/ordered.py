@@ -209,7 +209,7 @@ class OrderedRoom(Head):
         elif kind == _JOIN:
             self._on_join(sender, group, body, now)
         elif kind == _WELCOME:
-            if self._head is None and group == self._group and body[:4] == self.id:
+            if self._head is None and self._gid and group == self._group and body[:4] == self.id:
                 self._on_welcome(body, now)
         elif group == self._group and self._head:
             peer = self._peer(sender)
@@ -304,7 +304,10 @@ class OrderedRoom(Head):
         self._lead(bytes(self._random(4)), [(self.id, self.label)], now)
 
     def _on_welcome(self, body, now):
-        self._since = unpack_from(">I", body, 4)[0]
+        since = unpack_from(">I", body, 4)[0]
+        if not 0 < since < _NONE:
+            return
+        self._since = since
         self._last = self._stable = self._since - 1
         self._head = self._source = self._target
         self._due[_T_JOIN] = None

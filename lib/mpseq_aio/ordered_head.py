@@ -36,7 +36,7 @@ class Head(Pieces):
     def _lead(self, gid, people, now):
         self._previous = self._group
         self._gid = gid
-        self._epoch += 1
+        self._epoch = self._epoch + 1 & 0xFFFF
         self._head = self._source = self.id
         self._group = tag(gid, self._epoch, self.id)
         self._start = self._last + 1

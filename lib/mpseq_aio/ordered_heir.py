@@ -51,7 +51,8 @@ class Heir:
                 self._gid, self._epoch, self._target, self._count = rank
                 self._group = group
                 self._set(_T_JOIN, now, 10, 60)
-            self._heard = now
+            if group == self._group:  # another one's beacons are no sign of life of this
+                self._heard = now
         elif group == self._group:
             self._heard = now
             self._due[_T_CALL] = None

@@ -32,7 +32,8 @@ class OnBoard:
         board.start(MEMBER.read_text())
         board._read_until(b"ready\n", time.monotonic() + _PATIENCE)
         self.frames, self.lines, self.due = [], [], None
-        self.memory = []  # (free, used) after a collection, in bytes
+        self.memory = []  # free bytes after each collection
+        self.longest = 0  # of one call of the core, in steps of the board's clock
         self.seen = []
 
     def _read(self, size):
@@ -79,9 +80,9 @@ class OnBoard:
         return bytes.fromhex(self.do("i", 0)[0])
 
     def measure(self, now):
-        free, used = self.do("m", now)[-1].split()
-        self.memory.append((int(free), int(used)))
-        return int(free)
+        free, longest = self.do("m", now)[-1].split()
+        self.memory.append(int(free))
+        self.longest = int(longest)
 
 
 class Room:
