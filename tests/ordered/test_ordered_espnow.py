@@ -82,6 +82,53 @@ def test_a_radio_that_cannot_send_ends_the_connection():
     with_radio(story)
 
 
+def test_a_radio_that_is_never_silent_leaves_time_for_everything_else():
+    async def story():
+        import espnow
+
+        room = room_at("espnow:garden", "a")
+        await room.open()
+        calls = []
+
+        def irecv(timeout):
+            calls.append(1)
+            if len(calls) > 5000:
+                return None, None
+            return b"\x02\0\0\0\0\1", b"of another room"
+
+        espnow.everyone[0].irecv = irecv
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert 0 < len(calls) < 1000
+        await room.close()
+
+    with_radio(story)
+
+
+def test_a_fault_of_the_engine_ends_the_connection_and_no_task():
+    async def story():
+        import espnow
+
+        room = room_at("espnow:garden", "a")
+        await room.open()
+
+        def broken(datagram, now):
+            raise ValueError("a bug")
+
+        room._engine.receive = broken
+        espnow.everyone[0]._come.append(b"anything")
+        try:
+            await room.recv()
+            raise AssertionError("it goes on")
+        except link.CarrierLost as error:
+            assert "ValueError: a bug" in str(error)
+        assert not [task for task in room._tasks if task.done()]
+        assert await room.open() == ["a"]
+        await room.close()
+
+    with_radio(story)
+
+
 def test_elsewhere_the_error_says_what_is_missing():
     async def story():
         try:

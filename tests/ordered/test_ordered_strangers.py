@@ -1,9 +1,12 @@
 """Whoever is on the air: noise, other rooms, forged datagrams. Nothing crashes, nothing grows."""
 
+from struct import pack
+
 from air import Air, Dice, check, frames_of, heard, talk
 
 from mpseq_aio import link
 from mpseq_aio.ordered import OrderedRoom
+from mpseq_aio.ordered_heir import tag
 
 
 def held(engine):
@@ -152,3 +155,44 @@ def test_a_member_that_takes_no_messages_is_left_behind():
     assert air.run(60000, heard(air, "ac", lines)), air.story()
     assert ("-", "b") in air["a"].log
     assert len(engine._messages) <= 17
+
+
+def forged(engine, kind, sender, group, body):
+    return bytes((0xA0 + kind,)) + engine._room + sender + group + body
+
+
+def test_a_forged_welcome_lets_nobody_in():
+    """Before there is any room in sight, and then with a place that cannot be."""
+    engine = OrderedRoom("garden", "a", Dice(3).bytes, 0)
+    for seq in (1, 0, 0xFFFFFFFF):
+        welcome = engine.id + pack(">I", seq)
+        engine.receive(forged(engine, 2, b"ABCD", bytes(4), welcome), 10)
+    assert engine._head is None and not engine.joined
+    gid = b"room"
+    group = tag(gid, 1, b"ABCD")
+    beacon = gid + pack(">H", 1) + bytes(4) + pack(">IIIBB", 1, 5, 5, 2, 0)
+    engine.receive(forged(engine, 3, b"ABCD", group, beacon), 20)
+    for seq in (0, 0xFFFFFFFF):
+        welcome = engine.id + pack(">I", seq)
+        engine.receive(forged(engine, 2, b"ABCD", group, welcome), 30)
+    assert engine._head is None
+    engine.receive(forged(engine, 2, b"ABCD", group, engine.id + pack(">I", 6)), 40)
+    assert engine._head == b"ABCD"
+
+
+def test_one_forged_beacon_keeps_nobody_out():
+    air = Air(seed=3)
+    air.gather("ab")
+    engine = air["a"].engine
+    gid, head = bytes(4), b"\0\0\0\1"
+    beacon = gid + pack(">H", 1) + bytes(4) + pack(">IIIBB", 1, 1, 1, 200, 0)
+    air.add("c")
+    air.send("", forged(engine, 3, head, tag(gid, 1, head), beacon))
+    assert air.run(8000, air.together), air.story()
+
+
+def test_epochs_end_and_begin_again():
+    engine = OrderedRoom("garden", "a", Dice(3).bytes, 0)
+    engine._epoch = 0xFFFF  # somebody's word, taken from a BEACON
+    engine._found(3000)
+    assert engine.joined and engine._epoch == 0
