@@ -9,7 +9,7 @@ import time
 import types
 
 import pytest
-from nodes import Elsewhere, here, household, quick, until, write
+from nodes import Elsewhere, here, household, quick, settle, until, write
 from test_relay import a_relay
 
 from mpseq import Identity, errors, events
@@ -17,7 +17,7 @@ from mpseq_aio import chat as aio
 from mpseq_board import company, config
 from mpseq_board.entropy import Source
 from mpseq_board.keystore import KeyStore
-from mpseq_board.node import KeyChanged
+from mpseq_board.node import KeyChanged, Node
 
 
 def tale(function):
@@ -233,6 +233,30 @@ async def test_settings_and_identity_are_waited_for_and_the_cure_is_said(tmp_pat
         store.create_identity()
         node.learn(store)
         await until(lambda: any("no relay" in line for line in node.lines), 20)
+
+
+def test_panic_wipes_keys_that_do_not_open_and_whatever_else_fails(tmp_path):
+    folder = tmp_path / "mini"
+    settle(folder, "mini", "tcp://127.0.0.1:1/x", wifi={"ssid": "home", "password": "secret"})
+    node = Node(str(folder))
+    node.identity = KeyStore(str(folder), Source(str(folder))).identity
+    secret = node.identity.secret
+    for name in ("keys.0", "keys.1"):
+        (folder / name).write_bytes(b"damaged" + (folder / name).read_bytes()[7:])
+
+    for node.chat in (None, types.SimpleNamespace()):  # with another one nothing can be wiped
+        with pytest.raises(SystemExit):
+            node.panic()
+        assert not folder.exists()
+        settle(folder, "mini", "tcp://127.0.0.1:1/x")
+    assert secret == bytes(32)
+
+
+def test_on_a_desktop_nobody_else_can_read_what_is_kept(tmp_path):
+    settle(tmp_path / "mini", "mini", "tcp://127.0.0.1:1/x")
+    config.save(str(tmp_path / "mini"), {"nick": "mini", "carrier": "serial:x"})
+    for file in (tmp_path / "mini").iterdir():
+        assert file.stat().st_mode & 0o77 == 0, file
 
 
 @pytest.mark.parametrize(

@@ -198,8 +198,10 @@ class KeyStore:
     # --- the file
 
     def _open(self, head, content):
+        if len(content) < 114:
+            return False
         rounds = content[0] << 8 | content[1]
-        if len(content) < 114 or rounds > 4096:
+        if rounds > 4096:
             return False
         if bool(rounds) != bool(self._passphrase):
             why = "the keys are sealed with%s a passphrase" % ("" if rounds else "out")

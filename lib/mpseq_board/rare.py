@@ -1,5 +1,7 @@
 """What a board does seldom: its watchdog, panic."""
 
+import gc
+
 
 def watchdog(seconds):
     """The hardware's watchdog, running; on RP2 of 8 s at most."""
@@ -24,7 +26,8 @@ def tame(dog):
 
 
 def panic(node):
-    """Wipes what a node has in memory and on flash, and resets the board."""
+    """Wipes what a node has in memory and on flash, and resets the board. The key store is not
+    asked: it need not open, nor is there always memory for it."""
     try:
         session = node.chat and node.chat.conversation.session
         if session:
@@ -33,10 +36,16 @@ def panic(node):
                 session.keys.wipe()
         if node.identity:
             node.identity.wipe()
-        node.store.wipe(node._feed)
     finally:
         try:
-            from machine import reset
-        except ImportError:
-            raise SystemExit from None
-        reset()
+            node.whole = None
+            gc.collect()
+            from .wiping import erase
+
+            erase(node.folder, node._feed)
+        finally:
+            try:
+                from machine import reset
+            except ImportError:
+                raise SystemExit from None
+            reset()

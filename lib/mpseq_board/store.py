@@ -40,6 +40,8 @@ def chip_id():
 def write(path, data, mode="wb", times=1):
     """Writes a file, and returns once the file system says that it is on the medium."""
     with open(path, mode) as file:
+        if hasattr(os, "fchmod"):  # where others may use the machine
+            os.fchmod(file.fileno(), 0o600)
         for _ in range(times):
             file.write(data)
         file.flush()

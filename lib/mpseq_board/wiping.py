@@ -39,7 +39,10 @@ def _destroy(path):
     status = os.stat(path)
     if status[0] & 0xF000 == 0x4000:  # a folder
         for name in os.listdir(path):
-            _destroy(path + "/" + name)
+            try:
+                _destroy(path + "/" + name)
+            except OSError:
+                pass  # the others; it is told below
         os.rmdir(path)
         return
     try:  # on FAT this hits the very sectors
