@@ -120,7 +120,8 @@ async def test_who_is_invited_and_whose_invitations_are_taken_goes_by_key(tmp_pa
             stranger.create("trap")
             await until(lambda: mini.chat and mini.chat.connected)
             stranger.invite([("mini", bytes.fromhex(keys["mini"]))])
-            await until(lambda: any("not one of my people" in line for line in mini.lines))
+            # Words of its own first: the stranger might be called "joined kitchen".
+            await until(lambda: "not one of my people invites: hub" in mini.lines)
             async with here(folders["hub"]) as hub:
                 await until(lambda: nicks(mini) == ["hub", "mini"], 20)
                 assert mini.chat.name == "kitchen" and hub.code == mini.code
@@ -185,6 +186,26 @@ async def test_a_fault_of_the_application_or_of_memory_ends_nothing(tmp_path, _)
 
 
 @tale
+async def test_a_fault_of_the_company_does_not_keep_the_watchdog_hungry(tmp_path, _):
+    sys.modules["machine"] = types.SimpleNamespace(WDT=Dog)
+    try:
+        folder = tmp_path / "hub"
+        settle(folder, "hub", "tcp://127.0.0.1:1/x", watchdog=8)
+
+        async def broken(chat, time):
+            raise MemoryError
+
+        async with here(folder) as hub:
+            await until(lambda: hub.company)
+            dog, hub.company.look = Dog.made, broken
+            await asyncio.sleep(4.5)
+            assert len([time_ for time_ in dog.fed if time_ > time.monotonic() - 4.2]) >= 3
+            assert any("fault: MemoryError" in line for line in hub.lines)
+    finally:
+        del sys.modules["machine"]
+
+
+@tale
 async def test_one_whose_friends_met_elsewhere_meanwhile_follows_them(tmp_path, _):
     async with a_relay() as relay:
         folders, _ = household(tmp_path, address(relay), "hub", "mini", "maxi")
@@ -233,6 +254,35 @@ async def test_settings_and_identity_are_waited_for_and_the_cure_is_said(tmp_pat
         store.create_identity()
         node.learn(store)
         await until(lambda: any("no relay" in line for line in node.lines), 20)
+
+
+def test_strangers_who_come_and_go_neither_put_off_invitations_nor_fill_the_memory(monkeypatch):
+    time, invited = [0], []
+    monkeypatch.setattr(company, "now", lambda: time[0])
+    me = types.SimpleNamespace(nick="hub", key=b"h" * 32, index=0)
+    chat = types.SimpleNamespace(
+        labels={}, connected=True, members=[me], invite=lambda people, _: invited.append(people),
+        conversation=types.SimpleNamespace(exchange_running=False),
+    )  # fmt: skip
+    node = types.SimpleNamespace(
+        config={"host": True}, members=[me], chat=chat, away=False,
+        identity=types.SimpleNamespace(public=me.key),
+    )  # fmt: skip
+    guests = [("ana", b"a" * 32)]
+    them = company.Company(node, guests)
+
+    async def tell():
+        for second in range(60):
+            time[0] += 1000
+            name = "Gone" if second % 2 else "Entered"
+            them.note(name, types.SimpleNamespace(label="stranger"))
+            await them.look(chat, time[0])
+
+    asyncio.run(tell())
+    assert len(invited) > 5 and invited[0] == guests
+    for number in range(10000):
+        them.note("Entered", types.SimpleNamespace(label=f"stranger {number}"))
+    assert len(them._here) < 200
 
 
 def test_panic_wipes_keys_that_do_not_open_and_whatever_else_fails(tmp_path):

@@ -19,6 +19,7 @@ _ALONE = 20000
 _DESERTED = 60000
 _ORPHANED = 100000
 _HOST = 120000  # a host, alone or deserted
+_CROWD = 128  # labels kept, as many as a relay lets in
 
 
 class Company:
@@ -40,12 +41,14 @@ class Company:
         """An event, by the name of its kind."""
         time = now()
         if name == "Connected":
-            self._here = list(event.labels[1:])
+            self._here = list(event.labels[1 : _CROWD + 1])
             self._since = time
+            self._at = None
             self._found(self._node.chat, time)
             self.nudge()
         elif name == "Entered":
-            self._here.append(event.label)
+            if len(self._here) < _CROWD:
+                self._here.append(event.label)
             for key in self._skip:
                 self._skip[key] = min(self._skip[key], time + _READY)
             self.nudge()
@@ -87,7 +90,9 @@ class Company:
             for _, key, index in self._node.members:
                 if key == self._node.identity.public:
                     wait += 1000 * index
-        self._at = now() + wait
+        at = now() + wait
+        if self._at is None or at < self._at:  # never later: strangers come and go as they like
+            self._at = at
 
     def welcome(self, invitation):
         """Whether an invitation is taken: from people of the settings, or known, by their key."""
@@ -98,7 +103,8 @@ class Company:
                 self._since = now()
                 self._node.whole = None
                 return True
-        self._node.log("%s invites: not one of my people" % invitation.inviter_nick)
+        # Words of ours first: a stranger's nick could begin like any line of a node.
+        self._node.log("not one of my people invites: %s" % invitation.inviter_nick)
         return False
 
     async def look(self, chat, time):
@@ -170,4 +176,4 @@ class Company:
             try:
                 chat.invite([one], True)
             except errors.LocalError as error:
-                self._node.log("%s is not invited: %s" % (one[0], error))
+                self._node.log("not invited: %s: %s" % (one[0], error))

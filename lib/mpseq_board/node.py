@@ -279,7 +279,10 @@ class Node:
             if due is None or time - due < _OVERDUE:
                 self._feed()
             if chat:
-                await self.company.look(chat, time)
+                try:
+                    await self.company.look(chat, time)
+                except Exception as error:  # no reason to feed later
+                    self.fault(error)
             await asyncio.sleep(1)
 
     def _feed(self):
@@ -360,7 +363,7 @@ class Node:
                     )
                     asyncio.create_task(self._call(self._on_event, KeyChanged(nick, key)))
                 elif state == "renamed":
-                    self.log("%s is whom you know as %s" % (nick, other))
+                    self.log("by another nick now, %s: whom you know as %s" % (nick, other))
         gc.collect()
 
 
