@@ -13,7 +13,7 @@ from test_relay import a_relay, story
 from unix_board import UnixBoard
 
 from mpseq import Identity, fingerprint
-from mpseq_tools import card, install, mip, repl
+from mpseq_tools import card, deploy, install, mip, repl
 from mpseq_tools.deploy import (
     DeployFault,
     Member,
@@ -433,3 +433,17 @@ def test_it_stays_as_the_boards_bridge_until_ctrl_c(tmp_path):
                 assert any("<ana> hello porch" in line for line in deployment.lines)
 
     tell()
+
+
+def test_what_a_hostile_board_says_of_itself_does_no_harm(board, tmp_path, monkeypatch):
+    for name in ("secret", "boards"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "secret" / "main.py").write_text("password")
+    monkeypatch.setattr(deploy, "boards_folder", lambda: tmp_path / "boards")
+    for name in ("../secret", str(tmp_path / "secret")):
+        assert deploy._main_for(name) == deploy.MAIN.encode()
+    with Repl(board.port) as line:
+        line.enter()
+        assert line.ask("print(repr(('\\x1b[2J\\n', {'\\x9b': [b'x']})))") == (
+            "\\x1b[2J\\x0a", {"\\x9b": [b"x"]},
+        )  # fmt: skip

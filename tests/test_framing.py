@@ -185,6 +185,12 @@ def test_a_terminal_never_gets_control_bytes_from_a_device():
     assert printable(b"\xff\xfe\x00ok") == "\\xff\\xfe\\x00ok"
     assert clean("a\x9bb\nc") == "a\\x9bb\\x0ac"
     assert clean("a\u202eb\u2066") == "a\\u202eb\\u2066"
+    assert clean("a\u061cb") == "a\\u061cb"
+
+
+@pytest.mark.parametrize("code", [0xAD, 0x180E, 0x200B, 0x2060, 0x2064, 0xFEFF, 0xFFF9, 0xE0041])
+def test_no_two_nicks_look_alike_by_what_shows_nothing(code):
+    assert clean("ana" + chr(code)) not in ("ana", "ana" + chr(code))
 
 
 # --- what goes towards a device

@@ -339,8 +339,11 @@ def _main(wanted):
 
 
 def _main_for(board):
-    file = boards_folder() / board / "main.py"
-    return file.read_bytes() if board and file.is_file() else MAIN.encode()
+    if re.fullmatch(r"\w+", board):  # its own word: it could name any folder of this machine
+        file = boards_folder() / board / "main.py"
+        if file.is_file():
+            return file.read_bytes()
+    return MAIN.encode()
 
 
 def _place_main(repl, wanted, main, facts, say):

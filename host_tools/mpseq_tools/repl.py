@@ -142,11 +142,12 @@ class Repl:
         return printed.decode(errors="replace").replace("\r\n", "\n")
 
     def ask(self, program: str, timeout: float = 20):
-        """Runs a program whose last line printed is the repr of a value; that value."""
+        """Runs a program whose last line printed is the repr of a value; that value, whose texts
+        may be shown."""
         printed = self.run(program, timeout).strip().splitlines()
         try:
-            return ast.literal_eval(printed[-1])
-        except (IndexError, ValueError, SyntaxError):
+            return _harmless(ast.literal_eval(printed[-1]))
+        except (IndexError, ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             said = clean(printed[-1]) if printed else "nothing"
             raise ReplFault(f"the board answers {said!r}", "press its RESET, try again") from None
 
@@ -182,3 +183,13 @@ class Repl:
         # struct.error: mpremote's word for a window size that never came.
         except (serial.SerialException, OSError, ValueError, TypeError, struct.error) as error:
             raise ReplFault(f"the board at {self.port} went away ({error})", _LOST) from None
+
+
+def _harmless(value):
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list | tuple):
+        return type(value)(map(_harmless, value))
+    if isinstance(value, dict):
+        return {_harmless(name): _harmless(one) for name, one in value.items()}
+    return value

@@ -12,7 +12,8 @@ def printable(data) -> str:
 
 def clean(text: str) -> str:
     """`text` safe to show on a terminal: control characters but tab, and those that turn the
-    direction of writing or break lines unseen, as `\\xNN` or `\\uNNNN`."""
+    direction of writing, break lines unseen or show nothing at all, as `\\xNN` or `\\uNNNN`. The
+    two joiners stay, without which some languages cannot be written."""
     for character in text:
         if _hidden(ord(character)):
             break
@@ -30,4 +31,11 @@ def clean(text: str) -> str:
 def _hidden(code):
     if code < 160:
         return (code < 32 and code != 9) or code >= 127
-    return 0x200E <= code <= 0x200F or 0x2028 <= code <= 0x202E or 0x2066 <= code <= 0x2069
+    if code in (0xAD, 0x61C, 0x180E, 0x200B, 0x200E, 0x200F, 0xFEFF):
+        return True
+    return (
+        0x2028 <= code <= 0x202E
+        or 0x2060 <= code <= 0x206F
+        or 0xFFF9 <= code <= 0xFFFB
+        or 0xE0000 <= code <= 0xE0FFF
+    )
