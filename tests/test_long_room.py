@@ -4,6 +4,7 @@ its Wi-Fi is up."""
 
 import pytest
 from longroom.room import OnBoard, Room, install
+from packages import make
 
 from mpseq_tools.qemu import Board
 
@@ -26,9 +27,10 @@ print((clock() - begin) * 100)  # 10 MHz, a nanosecond is an instruction
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory):
     """The flash of a board with plain MicroPython, onto which the package was installed."""
+    packages = make(tmp_path_factory.mktemp("mip"))
     path = tmp_path_factory.mktemp("long") / "flash.img"
     with Board("qemu-rv32", linked=False, disk=path) as board:
-        install(board)
+        install(board, packages)
     return path
 
 

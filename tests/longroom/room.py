@@ -8,15 +8,14 @@ from pathlib import Path
 
 from mpseq import Conversation, Identity, events
 
-ROOT = Path(__file__).resolve().parents[2]
 MEMBER = Path(__file__).with_name("member.py")
 _NEVER = 0xFFFFFFFF
 _PATIENCE = 60
 
 
-def install(board):
+def install(board, packages):
     """The package for mip of this board's architecture, as a user would bring it there."""
-    package = ROOT / "dist" / "mip" / "rv32imc"
+    package = packages / "rv32imc"
     subprocess.run(
         [sys.executable, "-m", "mpremote", "connect", board.port]
         + ["mip", "install", "--target", "/lib", str(package / "package.json")],
