@@ -49,6 +49,7 @@ from .ordered_head import Head
 from .ordered_heir import const
 
 MTU = 250
+_MAX_MEMBERS = const(32)
 _WINDOW = const(16)  # entries that not all have
 _MESSAGES = const(16)  # waiting to be taken; then nothing more is delivered
 _OUTBOX = const(2)  # frames of mine waiting
@@ -429,7 +430,7 @@ def _people(data):
             at += 7 + size
             label = link.check_name(str(data[at - size : at], "utf-8"))
             people.append((id, number, label))
-            if at > len(data):
+            if at > len(data) or len(people) > _MAX_MEMBERS:
                 return None
     except (IndexError, UnicodeError, link.LinkError):
         return None

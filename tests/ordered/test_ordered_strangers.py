@@ -196,3 +196,20 @@ def test_epochs_end_and_begin_again():
     engine._epoch = 0xFFFF  # somebody's word, taken from a BEACON
     engine._found(3000)
     assert engine.joined and engine._epoch == 0
+
+
+def test_a_forged_list_of_members_has_an_end():
+    air = Air(seed=4)
+    air.gather("abc")
+    engines = [air[name].engine for name in "abc"]
+    member = [engine for engine in engines if engine._head != engine.id][0]
+    head, seq = member._head, member._last + 1
+    view = bytes(4) + b"".join([pack(">IHB", at, 0, 1) + b"x" for at in range(1, 2000)])
+    key = bytes(4) + pack(">H", seq & 0xFFFF)
+    record = pack(">I", seq) + key + pack(">H", len(view))
+    member.receive(forged(member, 4, head, member._group, record), air.now)
+    for at in range(0, len(view), 228):
+        piece = key + pack(">HB", len(view), at // 228) + view[at : at + 228]
+        member.receive(forged(member, 5, head, member._group, piece), air.now)
+    assert "list of members" in member.lost and held(member)[1] < 50
+    assert len(member.take_messages()) < 40
