@@ -198,7 +198,9 @@ class OrderedRoom(Head):
             return
         kind = datagram[0] ^ 0xA0
         sender = bytes(datagram[5:9])
-        if not 0 < kind < len(_LEAST) or size < 13 + _LEAST[kind] or sender == self.id:
+        if not 0 < kind < len(_LEAST) or size < 13 + _LEAST[kind]:
+            return
+        if sender in (self.id, _NOBODY):  # the latter's frames would be lists of members
             return
         group = bytes(datagram[9:13])
         body = bytes(datagram[13:])
@@ -430,7 +432,7 @@ def _people(data):
             at += 7 + size
             label = link.check_name(str(data[at - size : at], "utf-8"))
             people.append((id, number, label))
-            if at > len(data) or len(people) > _MAX_MEMBERS:
+            if at > len(data) or len(people) > _MAX_MEMBERS or id == _NOBODY:
                 return None
     except (IndexError, UnicodeError, link.LinkError):
         return None

@@ -213,3 +213,17 @@ def test_a_forged_list_of_members_has_an_end():
         member.receive(forged(member, 5, head, member._group, piece), air.now)
     assert "list of members" in member.lost and held(member)[1] < 50
     assert len(member.take_messages()) < 40
+
+
+def test_nobody_does_not_come_in():
+    """Its lists of members would be taken for somebody's frames, for ever."""
+    air = Air(seed=4)
+    air.gather("abc")
+    engine = air["a"].engine
+    for _ in range(3):
+        air.send("", forged(engine, 1, bytes(4), engine._group, b"nobody"))
+        air.run(500)
+    air["c"].leave()
+    assert air.run(12000, air.together), air.story()
+    assert ("-", "c") in air["a"].log and engine._last < 20
+    assert "nobody" not in engine.labels
