@@ -95,11 +95,12 @@ class Company:
             self._at = at
 
     def welcome(self, invitation):
-        """Whether an invitation is taken: from people of the settings, or known, by their key."""
+        """Whether an invitation is taken: from people of the settings, or verified, by their key.
+        Not from everyone ever met: somebody who was expelled may be among them."""
         if self._node.away:
             return False
         for one in self.people + self._node.known:
-            if one[1] == invitation.inviter:
+            if one[1] == invitation.inviter and (len(one) == 2 or one[2]):
                 self._since = now()
                 self._node.whole = None
                 return True

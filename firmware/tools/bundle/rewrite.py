@@ -147,6 +147,8 @@ class Bundler(ast.NodeTransformer):
         public = public or any(one in plan.exported for one in self.classes)
         if not public or getattr(node, "name", "_").startswith("_"):
             used = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+            for around in self.scopes:  # a lambda sees the names of the function it is in
+                used |= set(around.values())
             free = (name for name in self.pool if name not in used | set(scope))
             for one in arguments(node):
                 if one.arg != "self" and one.arg not in self.keywords:
