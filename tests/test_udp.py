@@ -4,6 +4,8 @@ import asyncio
 import os
 import random
 import socket
+import subprocess
+import sys
 
 import pytest
 from test_tls import told
@@ -14,10 +16,16 @@ from mpseq_aio.chat import Chat
 from mpseq_aio.link import CarrierLost
 from mpseq_aio.udp import UdpRoom
 
-# Each datagram that leaves is lost, held back behind the next, or sent twice.
+# Each datagram that leaves is lost, held back behind the next, or sent twice. None leaves the
+# machine: IP_MULTICAST_TTL is 0.
 LOSSY = """
 def lossy(room, below):
     send = room._send
+    begin = room._start
+    def start():
+        begin()
+        room._socket.setsockopt(0, 33, 0)
+    room._start = start
     held = []
     def bad(datagram):
         dice = below(100)
@@ -114,6 +122,36 @@ async def test_a_conversation_by_broadcast_with_micropython(unix_micropython, pl
         ]
         await chat.send("bye")
         assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+BURST = """
+import asyncio, time
+from mpseq_aio.udp import UdpRoom
+
+async def main():
+    room = UdpRoom("127.255.255.255", %d, "garden", "porch")
+    room._start()
+    for size in (1, 250, 24, 24, 250, 3):
+        room._send(bytes(size))
+    time.sleep(0.1)
+    for _ in range(6):
+        print(len(await asyncio.wait_for(room._next(), 5)))
+    room._stop()
+asyncio.run(main())
+"""
+
+
+def test_datagrams_that_come_at_once_stay_apart(unix_micropython):
+    """MicroPython's streams read on until they have as much as was asked for."""
+    for program in (unix_micropython, sys.executable):
+        done = subprocess.run(
+            [program, "-c", BURST % free_port()],
+            env=dict(os.environ, MICROPYPATH="lib:.frozen"),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.stdout.split() == ["1", "250", "24", "24", "250", "3"], done.stderr
 
 
 @told

@@ -63,7 +63,9 @@ _NACK = const(7)
 _STATUS = const(8)
 _CALL = const(9)
 _BYE = const(10)
-_LEAST = (0, 1, 8, 24, 12, 9, 11, 11, 8, 0, 0)  # bytes after the header
+# Bytes after the header: at least so many, and in steps of so many; 0: no more.
+_LEAST = (0, 1, 8, 24, 12, 9, 11, 11, 8, 0, 0)
+_STEP = (0, 1, 0, 0, 8, 1, 0, 7, 0, 1, 1)
 _T_JOIN = const(0)
 _T_SUBMIT = const(1)
 _T_NACK = const(2)
@@ -198,12 +200,17 @@ class OrderedRoom(Head):
             return
         kind = datagram[0] ^ 0xA0
         sender = bytes(datagram[5:9])
-        if not 0 < kind < len(_LEAST) or size < 13 + _LEAST[kind]:
+        if not 0 < kind < len(_LEAST):
+            return
+        more = size - 13 - _LEAST[kind]
+        if more < 0 or (more and (not _STEP[kind] or more % _STEP[kind])):
             return
         if sender in (self.id, _NOBODY):  # the latter's frames would be lists of members
             return
         group = bytes(datagram[9:13])
         body = bytes(datagram[13:])
+        if kind >= _CALL and body not in (b"", b"\1"):
+            return
         if self._head is None and (group != _NOBODY or sender < self.id):
             # There is a room, or one who founds it before me.
             self._begin = max(self._begin, now - _FOUND + 1500)

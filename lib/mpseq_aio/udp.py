@@ -42,7 +42,7 @@ class UdpRoom(DatagramRoom):
         else:
             way.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         way.bind(here)
-        # CPython has a loop to ask; MicroPython's streams read a datagram at a time.
+        # CPython has a loop to ask; in MicroPython a stream waits.
         self._reader = None
         if not hasattr(asyncio, "get_running_loop"):
             self._reader = asyncio.StreamReader(way)
@@ -60,4 +60,5 @@ class UdpRoom(DatagramRoom):
             loop = asyncio.get_running_loop()
             await asyncio.sleep(0)  # sock_recv waits for nobody when something is there
             return await loop.sock_recv(self._socket, MTU + 1)
-        return await self._reader.read(MTU + 1)
+        await self._reader.read(0)  # with more it would join datagrams until it had so much
+        return self._socket.recv(MTU + 1)

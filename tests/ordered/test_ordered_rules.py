@@ -158,3 +158,23 @@ def test_numbers_of_frames_begin_again_after_65535():
     assert air.run(20000, heard(air, "abc", lines)), air.story()
     check(air, "abc", "abc")
     assert air["a"].engine._number == 4
+
+
+def test_what_has_not_its_exact_length_is_nothing():
+    """Two datagrams of the head in one: the first half would be believed, the rest is made up."""
+    air, head, rest = room_of("ab")
+    engine = air[rest[0]].engine
+    kept = held(engine), engine._last, engine._known
+    record = pack(">I", engine._last + 1) + engine._head + pack(">HH", 7, 30)
+    beacon = (
+        engine._gid
+        + pack(">H", engine._epoch)
+        + engine._previous
+        + pack(">IIIBB", engine._start, engine._last + 5, engine._stable, 2, 0)
+    )
+    for kind, body in ((4, record), (3, beacon), (10, b""), (10, b"\1")):
+        for more in (b"\0", b"\1\0", forged(engine, 3, beacon)):
+            engine.receive(forged(engine, kind, body + more), air.now)
+            assert (held(engine), engine._last, engine._known) == kept and not engine.lost, kind
+    engine.receive(forged(engine, 4, record), air.now)
+    assert engine._known == kept[1] + 1
