@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 
+from changing import changed
 from test_bridge import until
 
 from mpseq_board import company
@@ -55,17 +56,9 @@ TIMES = {
 }  # fmt: skip
 
 
-@contextlib.contextmanager
 def quick():
-    """Nodes of this process are as impatient as that."""
-    before = {name: getattr(company, name) for name in TIMES}
-    for name, value in TIMES.items():
-        setattr(company, name, value)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(company, name, value)
+    """While this lasts, nodes of this process are as impatient as that."""
+    return changed(company, **TIMES)
 
 
 @contextlib.asynccontextmanager

@@ -1,16 +1,12 @@
 """The library as .mpy files: small enough, and the same as its sources in all that it does."""
 
 import os
-import pathlib
 import shutil
-import subprocess
 
 import pytest
+from story_runs import CORE, ROOT, modules_in, on_unix
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-CORE = ROOT / "tests" / "core"
 MPY = ROOT / "build" / "mpy" / "mpseq"
-BINARY = ROOT / "build" / "unix" / "mpseq-micropython"
 MOST = 45_000  # bytes of all of lib/mpseq
 # What goes through the most different code; MPSEQ_TWINS=all takes every module.
 MODULES = (
@@ -21,7 +17,7 @@ MODULES = (
 
 
 def modules():
-    every = sorted(path.stem for path in CORE.glob("test_*.py"))
+    every = modules_in(CORE)
     if os.environ.get("MPSEQ_TWINS") == "all":
         return every
     return [module for module in MODULES if module in every]
@@ -29,8 +25,8 @@ def modules():
 
 @pytest.fixture(scope="module", autouse=True)
 def built():
-    if not MPY.is_dir() or not BINARY.is_file():
-        pytest.fail("no build/mpy or no MicroPython. Cure: make mpy unix", pytrace=False)
+    if not MPY.is_dir():
+        pytest.fail("no build/mpy. Cure: make mpy", pytrace=False)
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +41,7 @@ def twins(tmp_path_factory):
 
 def compared(folder, module):
     """(pairs, calls, what differed) of the tests of a module with twins from this folder."""
-    done = subprocess.run(
-        [BINARY, "-X", "heapsize=64M", CORE / "run.py", "--twin", "twin", module],
-        env=dict(os.environ, MICROPYPATH=f"{ROOT / 'lib'}:{CORE}:{folder}:.frozen"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-    )
+    done = on_unix("--twin", "twin", module, folders=[folder], heap="64M")
     lines = done.stdout.splitlines()
     assert done.returncode == 0, "\n".join(line for line in lines if not line.startswith("ok "))
     pairs, _, calls, _, _, _ = lines[-1].split()

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 
+from changing import changed
 from test_bridge import until
 from test_chat import people, together
 from test_relay import a_relay, story
@@ -79,19 +80,6 @@ async def a_chat(carrier=None, open=True):
     finally:
         await asyncio.wait_for(chat.close(), 5)
         assert not asyncio.all_tasks() - before
-
-
-@contextlib.contextmanager
-def changed(place, **values):
-    """Constants of a module, changed for a while."""
-    before = {name: getattr(place, name) for name in values}
-    for name, value in values.items():
-        setattr(place, name, value)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(place, name, value)
 
 
 def taken(chat):

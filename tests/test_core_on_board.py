@@ -4,13 +4,8 @@ On a firmware with 1.5 MiB of heap, because a test holds a whole room in one int
 member needs on a real board is measured by `make bench` and tests/test_mixed_room.py.
 """
 
-import subprocess
-import sys
-
 import pytest
-from test_core_on_micropython import CORE, MODULES, expected_of
-
-from mpseq_tools.qemu import ROOMY, Board
+from story_runs import CORE, check, modules_in, on_board
 
 # Not here: a room of 64 people needs more than the emulated machine has, and the checked-in
 # transcript is compared on both boards, with their own heap, by test_conformance_everywhere.
@@ -22,19 +17,9 @@ LONG = (
     "test_np1sec", "test_outsiders", "test_parts_", "test_ring_attacks", "test_rosters_again",
     "test_same_identity", "test_section9_", "test_small_order",
 )
-HERE = [name for name in MODULES if name not in ELSEWHERE and not name.startswith(LONG)]
+HERE = [name for name in modules_in(CORE) if name not in ELSEWHERE and not name.startswith(LONG)]
 
 
 @pytest.mark.parametrize("module", HERE)
 def test_on_the_board(module):
-    with Board(ROOMY) as board:
-        done = subprocess.run(
-            [sys.executable, "-m", "mpremote", "connect", board.port, "mount", ".", "exec",
-             f"import run; run.run([{module!r}])"],
-            cwd=CORE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
-        )
-    lines = done.stdout.splitlines()
-    if done.returncode or f"{len(expected_of(module))} passed, 0 failed" not in lines:
-        shown = "\n".join(line for line in lines if not line.startswith("ok "))
-        pytest.fail(f"{module} on the board:\n{shown}", pytrace=False)
-    assert {line[3:] for line in lines if line.startswith("ok ")} == expected_of(module)
+    check(on_board(CORE, module), CORE, module)

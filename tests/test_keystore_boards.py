@@ -3,14 +3,13 @@
 import ast
 import os
 import select
-import subprocess
-import sys
 import time
 
 import pytest
-from test_keystore_everywhere import KEYS, expected_of
+from story_runs import check, on_board
+from test_keystore_everywhere import KEYS
 
-from mpseq_tools.qemu import BOARDS, ROOMY, Board
+from mpseq_tools.qemu import BOARDS, Board
 
 SEED = bytes(range(64))
 HEAD = """
@@ -170,15 +169,4 @@ def test_a_passphrase_costs_half_a_second():
 @pytest.mark.parametrize("module", ("test_entropy_story", "test_keystore_story"))
 def test_the_stories_on_the_board(module):
     """On the firmware with more heap, for a story holds several disks."""
-    core = KEYS.replace("keys", "core")
-    with Board(ROOMY) as board:
-        done = subprocess.run(
-            [sys.executable, "-m", "mpremote", "connect", board.port, "mount", KEYS, "exec",
-             f"{open(core + '/run.py').read().split('if __name__')[0]}\nrun([{module!r}])"],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
-        )  # fmt: skip
-    lines = done.stdout.splitlines()
-    expected = expected_of(module)
-    shown = "\n".join(line for line in lines if not line.startswith("ok "))
-    assert f"{len(expected)} passed, 0 failed" in lines, shown
-    assert {line[3:] for line in lines if line.startswith("ok ")} == expected
+    check(on_board(KEYS, module), KEYS, module)

@@ -1,37 +1,16 @@
 """The stories of the ordered room, tests/ordered/test_*.py, once more on unix MicroPython."""
 
-import os
-import subprocess
-
 import pytest
-from test_core_on_micropython import ROOT, expected_of
+from story_runs import ROOT, check, modules_in, on_unix
 
 from mpseq_aio import ordered, ordered_head, ordered_heir, ordered_pieces
 
 ORDERED = ROOT / "tests" / "ordered"
-MODULES = sorted(path.stem for path in ORDERED.glob("test_*.py"))
 
 
-def expected(module):
-    return expected_of(f"../ordered/{module}")
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_on_micropython(module, unix_micropython):
-    runner = ROOT / "tests" / "core" / "run.py"
-    done = subprocess.run(
-        [unix_micropython, "-X", "heapsize=32M", runner, module],
-        env=dict(os.environ, MICROPYPATH=f"{ROOT / 'lib'}:{ORDERED}:{runner.parent}:.frozen"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-    )
-    lines = done.stdout.splitlines()
-    shown = "\n".join(line for line in lines if not line.startswith("ok "))
-    assert done.returncode == 0, f"{module} on MicroPython:\n{shown}"
-    names = {name.removeprefix("../ordered/") for name in expected(module)}
-    assert names and {line[3:] for line in lines if line.startswith("ok ")} == names
+@pytest.mark.parametrize("module", modules_in(ORDERED))
+def test_on_micropython(module):
+    check(on_unix(module, folders=[ORDERED]), ORDERED, module)
 
 
 def test_constants_agree():

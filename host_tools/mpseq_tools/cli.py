@@ -194,13 +194,15 @@ def deploy(
     Exit code 3: no board; 4: it has not joined in time. Tried on emulated boards only.
     """
     from mpseq_tools import deploy as tool
+    from mpseq_tools import ports
+    from mpseq_tools.faults import Fault
     from mpseq_tools.start import start
 
     if (room and carrier) or (main and example):
         raise typer.BadParameter("only one of --room and --carrier, of --main and --example")
     address = _address(relay)
     try:
-        port = tool.ports.choose(port)
+        port = ports.choose(port)
         wanted = tool.Wanted(
             nick=nick,
             carrier=f"serial:{room}" if room else carrier,
@@ -216,8 +218,8 @@ def deploy(
         code = asyncio.run(
             start(port, baud, address, member, patience if wait else 0, stay, typer.echo)
         )
-    except tool.FAULTS as fault:
-        _stop(str(fault), fault.cure, getattr(fault, "code", 2))
+    except Fault as fault:
+        _stop(str(fault), fault.cure, fault.code)
     except KeyboardInterrupt:
         code = 130
     raise typer.Exit(code)
@@ -237,6 +239,7 @@ def flash(
     """
     from mpseq_tools import flash as tool
     from mpseq_tools import ports
+    from mpseq_tools.faults import Fault
 
     try:
         name = tool.chip_of(firmware, chip)
@@ -247,8 +250,8 @@ def flash(
                 abort=True,
             )
         tool.run(port, firmware, name, baud, typer.echo)
-    except (tool.FlashFault, ports.PortFault) as fault:
-        _stop(str(fault), fault.cure, getattr(fault, "code", 2))
+    except Fault as fault:
+        _stop(str(fault), fault.cure, fault.code)
     typer.echo("MicroPython is on it. Next: mpseq deploy")
 
 

@@ -19,14 +19,15 @@ from mpseq.primitives import check_x25519_key
 from mpseq_aio.plain import clean
 from mpseq_board import config
 
-from . import card, install, mip, ports
+from . import card, install, mip
+from .faults import SMALL_HEAP, Fault
 from .install import program
-from .repl import Refused, Repl, ReplFault
-from .start import StartFault
+from .repl import Refused, Repl
 
 INJECTION = 64  # bytes of the host's entropy
 MAIN = "from mpseq_board.node import run\n\nrun()\n"  # of a board without a folder in boards/
 _OLD_MAIN = "/main.old.py"
+_ROOT = pathlib.Path(__file__).resolve().parents[2]  # of a checkout
 
 # Before the library is there that could read them.
 _SETTINGS = """
@@ -79,14 +80,10 @@ except config.ConfigError as error:
 """
 
 _IDENTIFY = """
-import binascii, os
+import binascii
 from mpseq_board.config import FOLDER
 from mpseq_board.entropy import Source, Untrusted
 from mpseq_board.keystore import KeyStore, KeyStoreError
-try:
-    os.mkdir(FOLDER)
-except OSError:
-    pass
 try:
     source = Source(FOLDER)
     source.inject(binascii.a2b_base64(GIVEN))
@@ -111,15 +108,8 @@ except (Untrusted, KeyStoreError) as error:
 """
 
 
-class DeployFault(Exception):
-    """The board is not what was asked for; `cure` says what the user can do."""
-
-    def __init__(self, text, cure):
-        super().__init__(text)
-        self.cure = cure
-
-
-FAULTS = (DeployFault, ReplFault, install.InstallFault, mip.MipFault, ports.PortFault, StartFault)
+class DeployFault(Fault):
+    """The board is not what was asked for."""
 
 
 @dataclasses.dataclass
@@ -208,16 +198,16 @@ def wifi_password(file=None) -> str:
 
 def default_dist() -> pathlib.Path:
     """Where `make mip` writes."""
-    return pathlib.Path(__file__).resolve().parents[2] / "dist" / "mip"
+    return _ROOT / "dist" / "mip"
 
 
 def boards_folder() -> pathlib.Path:
     """boards/ of a checkout."""
-    return pathlib.Path(__file__).resolve().parents[2] / "boards"
+    return _ROOT / "boards"
 
 
 def deploy(port: str, wanted: Wanted, dist=None, baud: int = 115200, say=print) -> Member:
-    """Does everything but starting it: the board is at its prompt afterwards. FAULTS."""
+    """Does everything but starting it: the board is at its prompt afterwards. Fault."""
     main = _main(wanted)  # before anything is touched
     _check(wanted)
     try:
@@ -226,7 +216,7 @@ def deploy(port: str, wanted: Wanted, dist=None, baud: int = 115200, say=print) 
     except Refused as error:
         cure = "deploy again; if it stays so, please report it"
         if "MemoryError" in str(error):
-            cure = "use firmware with mpseq inside: it needs far less memory"
+            cure = SMALL_HEAP
         raise DeployFault(f"on the board: {error}", cure) from None
 
 

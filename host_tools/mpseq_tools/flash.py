@@ -10,6 +10,8 @@ import struct
 import subprocess
 import sys
 
+from .faults import Fault
+
 # Name for esptool: chip id in an image's header, address of an image that begins with the
 # bootloader. "flash_offset" in MicroPython's ports/esp32/boards/*/board.json.
 CHIPS = {
@@ -36,12 +38,8 @@ _UF2_FAMILIES = {
 }
 
 
-class FlashFault(Exception):
-    """Nothing was flashed, or not well; `cure` says what the user can do."""
-
-    def __init__(self, text, cure):
-        super().__init__(text)
-        self.cure = cure
+class FlashFault(Fault):
+    """Nothing was flashed, or not well."""
 
 
 def chip_of(path, chip: str | None = None) -> str:

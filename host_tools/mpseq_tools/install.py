@@ -13,6 +13,7 @@ import re
 import textwrap
 
 from . import mip
+from .faults import Fault
 from .repl import Repl
 
 NEW = ".new"
@@ -84,12 +85,8 @@ if hasattr(os, "sync"):
 """
 
 
-class InstallFault(Exception):
-    """The library is not installed; the board is as it was. `cure` says what the user can do."""
-
-    def __init__(self, text, cure):
-        super().__init__(text)
-        self.cure = cure
+class InstallFault(Fault):
+    """The library is not installed; the board is as it was."""
 
 
 @dataclasses.dataclass(frozen=True)

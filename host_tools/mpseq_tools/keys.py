@@ -13,15 +13,13 @@ import tempfile
 
 from mpseq import Identity
 
+from .faults import Fault
+
 _HEAD = "mpseq-identity-1 "
 
 
-class KeyFault(Exception):
-    """The identity cannot be used; `cure` says what the user can do."""
-
-    def __init__(self, text, cure):
-        super().__init__(text)
-        self.cure = cure
+class KeyFault(Fault):
+    """The identity cannot be used."""
 
 
 def folder() -> pathlib.Path:

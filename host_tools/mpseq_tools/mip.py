@@ -18,6 +18,8 @@ import shutil
 import sys
 import tomllib
 
+from .faults import Fault
+
 ABI = (6, 3)  # .mpy version and, for native code, sub-version: MicroPython 1.23 and later
 OLDEST = (1, 24)  # before it, the collector could free a native module's data
 LINKED = "linked"  # the package without native code, for firmware that has Monocypher inside
@@ -34,12 +36,8 @@ ARCHITECTURES = (
 _ARMS = ("armv7emdp", "armv7emsp", "armv7em", "armv7m", "armv6m")
 
 
-class MipFault(Exception):
-    """A package that cannot be made or used; `cure` says what the user can do."""
-
-    def __init__(self, text, cure):
-        super().__init__(text)
-        self.cure = cure
+class MipFault(Fault):
+    """A package that cannot be made or used."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,15 +2,13 @@
 
 from serial.tools import list_ports
 
+from .faults import Fault
 
-class PortFault(Exception):
-    """No port, or several; `cure` says what the user can do."""
 
-    code = 3  # of the command
+class PortFault(Fault):
+    """No port, or several."""
 
-    def __init__(self, text, cure):
-        super().__init__(text)
-        self.cure = cure
+    code = 3
 
 
 def choose(port: str | None) -> str:

@@ -20,6 +20,8 @@ from mpremote import transport, transport_serial
 
 from mpseq_aio.plain import clean
 
+from .faults import Fault
+
 _BANNER = b"raw REPL; CTRL-B to exit\r\n"
 _READ = 2  # seconds that a read of the line waits
 _TRIES = 6  # Ctrl-C, before we give up
@@ -28,14 +30,10 @@ _WRITE = 5  # seconds that one takes at most
 _LOST = "plug it in, close other programs that use the port, press its RESET, try again"
 
 
-class ReplFault(Exception):
-    """The board is not there, or did not do it; `cure` says what the user can do."""
+class ReplFault(Fault):
+    """The board is not there, or did not do it."""
 
-    code = 3  # of the command
-
-    def __init__(self, text, cure):
-        super().__init__(text)
-        self.cure = cure
+    code = 3
 
 
 class Refused(Exception):

@@ -7,6 +7,7 @@ from mpseq_aio import link
 
 from . import serial_link
 from .bridge import Bridge
+from .faults import SMALL_HEAP, Fault
 
 # What the node says (lib/mpseq_board/node.py), and what MicroPython says when no node runs.
 _CONNECTED = "mpseq: connected "
@@ -16,12 +17,11 @@ _ENDED = re.compile(
 )
 
 
-class StartFault(Exception):
-    """The board is deployed, but not in a conversation; `cure` says what the user can do."""
+class StartFault(Fault):
+    """The board is deployed, but not in a conversation."""
 
-    def __init__(self, text, cure, code=2):
-        super().__init__(text)
-        self.cure = cure
+    def __init__(self, text, cure, code=Fault.code):
+        super().__init__(text, cure)
         self.code = code
 
 
@@ -62,7 +62,7 @@ async def start(port, baud, relay, member, patience, stay=False, say=print) -> i
     if outcome != "late":
         cure = "mend that, and deploy again"
         if "MemoryError" in outcome:
-            cure = "use firmware with mpseq inside: it needs far less memory"
+            cure = SMALL_HEAP
         raise StartFault("its program has ended; above is why", cure, 4)
     raise StartFault(
         f"it has not joined within {patience} s: nobody in {member.carrier} has invited it",

@@ -26,12 +26,10 @@ chip's id and trusted no more; where there is no chip id (machine.unique_id) it 
 Not tried on hardware: the ESP32's radio.
 """
 
-import os
-
 from mpseq.primitives import H, kdf, wipe
 from mpseq_aio.entropy import urandom
 
-from .store import KeyStoreError, Slots, chip_id, ticks
+from .store import KeyStoreError, Slots, chip_id, make, ticks
 
 
 class Untrusted(Exception):
@@ -50,10 +48,7 @@ class Source:
         self._trusted = False
         self._chip = H(b"chip", chip_id())
         self._slots = Slots(folder + "/seed", b"mpseqS\x01", 65)
-        try:
-            os.mkdir(folder)
-        except OSError:
-            pass  # there already; else the seed cannot be written, which is told
+        make(folder)
         from .gathering import gather
 
         self.health = gather(self)

@@ -18,13 +18,11 @@ Who can write the flash can put back an older copy of it; nothing here notices t
 is open its keys lie in the board's memory.
 """
 
-import os
-
 from mpseq import Identity, errors
 from mpseq.aes_ctr import available, crypt, size
 from mpseq.primitives import check_x25519_key, equal, kdf, mc, wipe
 
-from .store import KeyStoreError, Slots, chip_id, resume
+from .store import KeyStoreError, Slots, chip_id, make, resume
 
 MAX_PEOPLE = 64
 # In the file, behind the head: rounds 2 (0 for the device) | salt 16 | nonce 16 | sealed | MAC 32.
@@ -65,10 +63,7 @@ class KeyStore:
         self._master = bytearray()
         self._passphrase = bytearray(passphrase)
         resume(folder)
-        try:
-            os.mkdir(folder)
-        except OSError:
-            pass  # there already; else nothing can be written, which is told then
+        make(folder)
         self._slots = Slots(folder + "/keys", b"mpseqK\x01", 114 + MAX_PEOPLE * 66)
         try:
             found = self._slots.read()

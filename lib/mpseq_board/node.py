@@ -63,7 +63,6 @@ class Node:
         self.whole = self._console = self._line = self._dog = None  # _line: a SerialRoom
         self._works = tasks
         self._tasks = []
-        self._beat = now()
 
     # --- for applications
 
@@ -272,7 +271,7 @@ class Node:
 
     async def _keep(self):
         while True:
-            self._beat = time = now()
+            time = now()
             chat = self.chat
             due = chat.conversation.next_tick() if chat else None
             # Fed while this loop turns, and somebody looks at the core's clock.

@@ -37,6 +37,15 @@ def chip_id():
         return b""
 
 
+def make(folder):
+    """Makes a folder, if need be and if it can be: else nothing can be written there, which is
+    told then."""
+    try:
+        os.mkdir(folder)
+    except OSError:
+        pass
+
+
 def write(path, data, mode="wb", times=1):
     """Writes a file, and returns once the file system says that it is on the medium."""
     with open(path, mode) as file:

@@ -205,11 +205,9 @@ class Board:
             (gathering, "chip_id", lambda: chip),
             (gathering, "ticks", lambda: clock),
             (gathering, "_time", lambda: clock),
-            (entropy, "os", disk),
             (entropy, "urandom", urandom or _missing),
             (entropy, "chip_id", lambda: chip),
             (entropy, "ticks", lambda: clock),
-            (keystore, "os", disk),
             (keystore, "chip_id", lambda: chip),
         )
         self._old = []

@@ -5,12 +5,12 @@ process (a folder). The node is killed at random moments: while it starts, joins
 """
 
 import asyncio
-import contextlib
 import json
 import shutil
 import time
 
 from boarding import Plugged, install
+from changing import changed
 from disks import dump
 from nodes import Elsewhere, here, quick, settle, write
 from test_relay import a_relay
@@ -89,18 +89,10 @@ class OnUnix:
         return shutil.copytree(self._folder / "mini", self._folder / f"files {self._number}")
 
 
-@contextlib.contextmanager
-def impatient():
-    class Impatient(conversation.Settings):
-        def __init__(self):
-            super().__init__()
-            self.suspect_after = self.suspect_ack_after = PATIENCE
-
-    before, conversation.Settings = conversation.Settings, Impatient
-    try:
-        yield
-    finally:
-        conversation.Settings = before
+class Impatient(conversation.Settings):
+    def __init__(self):
+        super().__init__()
+        self.suspect_after = self.suspect_ack_after = PATIENCE
 
 
 def play(stories):
@@ -110,7 +102,7 @@ def play(stories):
     async def together():
         await asyncio.gather(*(_play(*story) for story in stories))
 
-    with quick(), impatient():
+    with quick(), changed(conversation, Settings=Impatient):
         asyncio.run(together())
 
 

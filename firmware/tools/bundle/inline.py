@@ -1,4 +1,4 @@
-"""Fewer functions in a module's syntax tree, which does the same afterwards; a part of bundle.py.
+"""Fewer functions in a module's syntax tree, which does the same afterwards.
 
 On a board a function that is not frozen costs some 80 bytes of heap beside its code: the function,
 its bytecode and its name's place in a dictionary are separate pieces of memory. So
@@ -25,6 +25,7 @@ from moving import (
     each_block,
     ends,
     fixed,
+    is_call,
     is_plain,
     moved,
     names_in,
@@ -33,6 +34,8 @@ from moving import (
     unroll,
 )
 from sources import FUNCTIONS
+
+_GENEROSITY = 0.7  # below 1: what is weighed is a guess, and locals beyond 16 cost more
 
 
 def weight(value):
@@ -56,23 +59,14 @@ class Swap(ast.NodeTransformer):
         self.uses = Counter(n.id for n in ast.walk(self.value) if isinstance(n, ast.Name))
         self.found = 0
 
-    def is_call(self, node):
-        if not isinstance(node, ast.Call):
-            return False
-        func, name = node.func, self.function.name
-        if self.is_method:
-            return isinstance(func, ast.Attribute) and func.attr == name
-        return isinstance(func, ast.Name) and func.id == name
-
     def check(self, host):
         """CannotMove when one of the calls in this function cannot be one."""
         parameters = {one.arg for one in self.function.args.args}
-        free = set(self.uses) - parameters
-        bound = names_in(host) if free else ()
+        clash = (set(self.uses) - parameters) & bound_in(host)
         for node in ast.walk(host):
-            if self.is_call(node):
+            if is_call(node, self.function, self.is_method):
                 self.found += 1
-                if free & bound_in([host]) & set(bound):
+                if clash:
                     raise CannotMove()
                 for name, value in arguments_of(self.function, node, self.is_method):
                     if not fixed(value) and not (is_plain(value) and self.uses[name] == 1):
@@ -80,10 +74,20 @@ class Swap(ast.NodeTransformer):
 
     def visit_Call(self, node):
         self.generic_visit(node)
-        if not self.is_call(node):
+        if not is_call(node, self.function, self.is_method):
             return node
         new = dict(arguments_of(self.function, node, self.is_method))
         return Rename(new).visit(copy.deepcopy(self.value))
+
+
+def mentions(*nodes):
+    """(whether it is an attribute, name) of each name and attribute in these nodes."""
+    for node in nodes:
+        for one in ast.walk(node):
+            if isinstance(one, ast.Attribute):
+                yield True, one.attr
+            elif isinstance(one, ast.Name):
+                yield False, one.id
 
 
 class Inliner:
@@ -96,18 +100,13 @@ class Inliner:
         self.defined = (Counter(), Counter())
         self.others = (Counter(), Counter())  # the same, outside of this module
         for root in (tree, *others):
+            imported = [node.name for node in ast.walk(root) if isinstance(node, ast.alias)]
+            # Twice: what is imported may be used any number of times.
+            for kind, name in [*mentions(root), *[(False, name) for name in 2 * imported]]:
+                self.count[kind][name] += 1
+                if root is not tree:
+                    self.others[kind][name] += 1
             for node in ast.walk(root):
-                kind, name, times = isinstance(node, ast.Attribute), None, 1
-                if isinstance(node, ast.Attribute):
-                    name = node.attr
-                elif isinstance(node, ast.Name):
-                    name = node.id
-                elif isinstance(node, ast.alias):
-                    name, times = node.name, 2
-                if name:
-                    self.count[kind][name] += times
-                    if root is not tree:
-                        self.others[kind][name] += times
                 if isinstance(node, (ast.Module, ast.ClassDef)):
                     for one in node.body:
                         if isinstance(one, FUNCTIONS):
@@ -118,8 +117,8 @@ class Inliner:
                 if isinstance(node, FUNCTIONS):
                     self.places[node] = block
         self.stuck = set()  # what stays
-        self.sizes = {}
-        self.done = 0
+        self.sizes = {}  # function: its weight, and
+        self.seen = {}  # what it mentions, until it changes
 
     def run(self):
         for function in self.places:
@@ -138,7 +137,6 @@ class Inliner:
         block.remove(function)
         if not block:
             block.append(ast.Pass())
-        self.done += 1
 
     def spread(self):
         """A function that is one short expression becomes that wherever it is called, if it is
@@ -174,12 +172,14 @@ class Inliner:
             for host in self.places:
                 if host is not function:
                     swap.visit(host)
-            for node in ast.walk(value):  # what it names stands in several places now
-                if isinstance(node, ast.Attribute):
-                    self.count[True][node.attr] += count - 1
-                elif isinstance(node, ast.Name):
-                    self.count[False][node.id] += count - 1
+                    self.changes(host)
+            self.count_again(count - 1, value)
             self.remove(function)
+
+    def count_again(self, times, *nodes):
+        """What these name stands in so many places more."""
+        for kind, name in mentions(*nodes):
+            self.count[kind][name] += times
 
     def is_candidate(self, function):
         """Called at one place, and whole without its own scope. What it calls itself goes first:
@@ -191,7 +191,6 @@ class Inliner:
         if not movable or function.decorator_list or isinstance(function, ast.AsyncFunctionDef):
             self.stuck.add(function)
             return False
-        waits, waiting = False, self.waiting()
         for node in ast.walk(function):
             if node is function:
                 continue
@@ -201,19 +200,14 @@ class Inliner:
             if isinstance(node, ast.Name) and node.id == "super":
                 self.stuck.add(function)
                 return False
-            if isinstance(node, ast.Attribute):
-                waits = waits or (True, node.attr) in waiting
-            elif isinstance(node, ast.Name):
-                waits = waits or (False, node.id) in waiting
-        return not waits
+        return self.waiting().isdisjoint(mentions(*function.body))
 
     def is_method(self, function):
         return self.places[function] is not self.tree.body
 
     def waiting(self):
-        found = {(self.is_method(one), one.name) for one in self.places
-                 if one not in self.stuck and self.is_worth_it(one)}  # fmt: skip
-        return found
+        return {(self.is_method(one), one.name) for one in self.places
+                if one not in self.stuck and self.is_worth_it(one)}  # fmt: skip
 
     def is_worth_it(self, function):
         """Called once, or so short that it is not bigger than its calls."""
@@ -226,9 +220,7 @@ class Inliner:
         if function not in self.sizes:
             self.sizes[function] = sum(weight(one) for one in function.body)
         size = self.sizes[function]
-        return (count - 1) * size <= self.generosity * (19 + 5 * count + len(function.args.args))
-
-    generosity = 0.7
+        return (count - 1) * size <= _GENEROSITY * (19 + 5 * count + len(function.args.args))
 
     def place_all(self, function):
         """Whether it could be put wherever it is called; otherwise nothing was changed."""
@@ -239,39 +231,30 @@ class Inliner:
             if not self.place(function):
                 for one, body in before.items():
                     one.body = body
+                    self.changes(one)
                 self.stuck.add(function)
                 return False
-        for _ in range(count - 1):
-            for node in function.body:
-                for one in ast.walk(node):
-                    if isinstance(one, ast.Attribute):
-                        self.count[True][one.attr] += 1
-                    elif isinstance(one, ast.Name):
-                        self.count[False][one.id] += 1
+        self.count_again(count - 1, *function.body)
         return True
 
     def calls(self, host, function):
-        if self.is_method(function):
-            names = (one.attr for one in ast.walk(host) if isinstance(one, ast.Attribute))
-        else:
-            names = (one.id for one in ast.walk(host) if isinstance(one, ast.Name))
-        return function.name in names
+        if host not in self.seen:
+            self.seen[host] = set(mentions(host))
+        return (self.is_method(function), function.name) in self.seen[host]
+
+    def changes(self, host):
+        self.sizes.pop(host, None)
+        self.seen.pop(host, None)
 
     def place(self, function):
         is_method = self.is_method(function)
 
         def wanted(node):
-            if not isinstance(node, ast.Call):
-                return False
-            func = node.func
-            if is_method:
-                return isinstance(func, ast.Attribute) and func.attr == function.name
-            return isinstance(func, ast.Name) and func.id == function.name
+            return is_call(node, function, is_method)
 
         for host in self.places:
             if host is function or not self.calls(host, function):
                 continue
-            self.sizes.pop(host, None)
             for block in each_block(host):
                 for at, statement in enumerate(block):
                     found = take_out(statement, wanted, fixed)
@@ -281,6 +264,7 @@ class Inliner:
                         block[at : at + 1] = self.fit(function, is_method, host, statement, found)
                     except CannotMove:
                         return False
+                    self.changes(host)
                     return True
         return False
 

@@ -15,10 +15,17 @@ class CannotMove(Exception):
 
 
 def names_in(*nodes):
+    """Names that these nodes read or bind."""
+    read = {one.id for node in nodes for one in ast.walk(node) if isinstance(one, ast.Name)}
+    return read | bound_in(*nodes)
+
+
+def bound_in(*nodes):
+    """Names that these nodes bind, parameters too."""
     found = set()
     for node in nodes:
         for one in ast.walk(node):
-            if isinstance(one, ast.Name):
+            if isinstance(one, ast.Name) and isinstance(one.ctx, (ast.Store, ast.Del)):
                 found.add(one.id)
             elif isinstance(one, ast.arg):
                 found.add(one.arg)
@@ -29,18 +36,13 @@ def names_in(*nodes):
     return found
 
 
-def bound_in(nodes):
-    """Names that these statements bind."""
-    found = set()
-    for node in nodes:
-        for one in ast.walk(node):
-            if isinstance(one, ast.Name) and isinstance(one.ctx, (ast.Store, ast.Del)):
-                found.add(one.id)
-            elif isinstance(one, ast.ExceptHandler) and one.name:
-                found.add(one.name)
-            elif isinstance(one, ast.alias):
-                found.add((one.asname or one.name).split(".")[0])
-    return found
+def is_call(node, function, is_method):
+    """Whether a node calls a function, or method, of this name."""
+    if not isinstance(node, ast.Call):
+        return False
+    if is_method:
+        return isinstance(node.func, ast.Attribute) and node.func.attr == function.name
+    return isinstance(node.func, ast.Name) and node.func.id == function.name
 
 
 class Rename(ast.NodeTransformer):
@@ -337,10 +339,10 @@ def moved(function, call, is_method, caller, used):
     """The function's statements, fit for the place of the call: bindings first."""
     pairs = arguments_of(function, call, is_method)
     body = copy.deepcopy(function.body)
-    bound = bound_in(body)
+    bound = bound_in(*body)
     parameters = {name for name, _ in pairs}
     free = names_in(*body) - bound - parameters
-    if free & bound_in([caller.function]):
+    if free & bound_in(caller.function):
         raise CannotMove()
     before, new = [], {}
     for name, value in pairs:
