@@ -22,7 +22,8 @@ class Screen:
 
     def __init__(self, echo=True):
         self.echoed = b""
-        self.console = Console(types.SimpleNamespace(echo=self.echo, log=print))
+        self.told = []
+        self.console = Console(types.SimpleNamespace(echo=self.echo, log=self.told.append))
         self.console._echo = echo
         self.console._working = True  # what the lines say is not done here
         self.lines = self.console._lines
@@ -54,9 +55,23 @@ def test_a_backspace_too_many_and_a_line_too_long_do_no_harm():
     assert len(screen.lines) == 8
 
 
-def test_ctrl_c_goes_through():
-    with pytest.raises(KeyboardInterrupt):
-        Screen().console.take(b"/wh\x03o\r")
+def test_ctrl_c_behind_enter_or_pressed_twice_goes_through():
+    for keys in (b"\r\x03", b"/wh\x03\x03o\r", b"ab\r\x03\x03"):
+        with pytest.raises(KeyboardInterrupt):
+            Screen().console.take(keys)
+        with pytest.raises(KeyboardInterrupt):
+            screen = Screen()
+            for key in keys:
+                screen.console.take(bytes((key,)))
+
+
+def test_one_byte_of_noise_does_not_end_a_node():
+    screen = Screen()
+    for noise in (b"\x03", b"/wh\x03o\x03", b"\0\x03\0\x03"):
+        screen.console.take(noise)
+    assert len(screen.told) == 5 and "Ctrl-C" in screen.told[0]
+    screen.console.take(b"\r/who\r")
+    assert screen.lines[-1] == "/who"
 
 
 def test_typing_and_frames_on_one_wire_harm_neither():

@@ -77,6 +77,8 @@ def test_a_board_joins_by_itself_and_a_person_types_between_its_frames(name, tmp
             await board.says("not done: /help")
             await board.says("code " + hub.code.digits)
             await board.type("\x03")
+            await board.says("Ctrl-C once more ends this")
+            await board.type("\x03")
             await board.says("ended by Ctrl-C")
             await asyncio.sleep(0.3)
             # The REPL has its line again, and what was typed behind the Ctrl-C.

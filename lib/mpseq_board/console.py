@@ -17,15 +17,20 @@ class Console:
         self._node = node
         self._echo = sys.platform not in ("linux", "darwin")  # on those a terminal does it
         self._line = bytearray()
+        self._before = 0  # the last byte
         self._lines = []
         self._working = None
 
     def take(self, data):
-        """Bytes as they come; b"\\0" where a frame stood. Ctrl-C raises KeyboardInterrupt."""
+        """Bytes as they come; b"\\0" where a frame stood. Ctrl-C raises KeyboardInterrupt, when it
+        stands behind Enter, as tools send it, or is pressed twice: one alone may be noise."""
         for byte in data:
+            before, self._before = self._before, byte
             if byte == 3:
-                raise KeyboardInterrupt
-            if byte in b"\0\r\n":
+                if before in b"\r\x03":
+                    raise KeyboardInterrupt
+                self._node.log("Ctrl-C once more ends this")
+            elif byte in b"\0\r\n":
                 try:
                     text = str(self._line, "utf-8")
                     for character in self._line:
