@@ -1,8 +1,12 @@
 """What every test file may rely on."""
 
 import pathlib
+import signal
 
 import pytest
+
+# A shell starts what runs in its background deaf to Ctrl-C, and so are all whom that starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 

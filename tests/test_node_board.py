@@ -76,7 +76,7 @@ def test_a_board_joins_by_itself_and_a_person_types_between_its_frames(name, tmp
             print(board.heard("bytes free"))
             await board.says("not done: /help")
             await board.says("code " + hub.code.digits)
-            await board.type("\x03")
+            await board.type("x\b\x03")
             await board.says("Ctrl-C once more ends this")
             await board.type("\x03")
             await board.says("ended by Ctrl-C")

@@ -21,7 +21,7 @@ from mpseq_board.entropy import Source
 from mpseq_board.keystore import KeyStore
 from mpseq_tools.devices import unix_program
 
-RECOVERY = 60  # seconds that the room may take
+RECOVERY = 120  # seconds that the room may take, on a busy machine too
 # The host's patience with one who falls silent in a key exchange, in ms. By the default, 60 s, the
 # room is back after 110 s; it is waited for here as often as it happens, so it is made shorter.
 PATIENCE = 6000
