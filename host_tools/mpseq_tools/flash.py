@@ -80,15 +80,16 @@ def _uf2(path, data):
     )
 
 
-def commands(port: str, path, chip: str, baud: int = BAUD) -> list[list[str]]:
-    """The calls of esptool, in order: erase everything, write, compare."""
-    base = [sys.executable, "-m", "esptool", "--chip", chip, "--port", port, "--baud", str(baud)]
-    where = [hex(CHIPS[chip][1]), str(path)]
+def command(port: str, path, chip: str, baud: int = BAUD) -> list[str]:
+    """The call of esptool: erases everything, writes, and compares MD5s of itself.
+
+    It is one call because each ends with a reset: an ESP32-S3 then runs MicroPython, which is
+    another USB device, and a second call would not find its port.
+    """
     return [
-        [*base, "erase-flash"],
-        [*base, "write-flash", *where],
-        [*base, "verify-flash", *where],
-    ]
+        sys.executable, "-m", "esptool", "--chip", chip, "--port", port, "--baud", str(baud),
+        "write-flash", "--erase-all", hex(CHIPS[chip][1]), str(path),
+    ]  # fmt: skip
 
 
 def run(port: str, path, chip: str | None = None, baud: int = BAUD, say=print) -> str:
@@ -96,15 +97,13 @@ def run(port: str, path, chip: str | None = None, baud: int = BAUD, say=print) -
     chip = chip_of(path, chip)
     if importlib.util.find_spec("esptool") is None:
         raise FlashFault("esptool is not installed", "pip install 'mpseq[flash]'")
-    for command in commands(port, path, chip, baud):
-        what = next(word for word in command if word.endswith("-flash"))
-        say(f"esptool {what} …")
-        try:
-            subprocess.run(command, check=True)
-        except subprocess.CalledProcessError as error:
-            raise FlashFault(
-                f"esptool {what} ended with {error.returncode}; its last lines say why",
-                "hold BOOT (or 0) while you press RESET and try again; --baud 115200 for a bad"
-                " cable; --port if that is another device",
-            ) from None
+    say("esptool erases, writes and compares …")
+    try:
+        subprocess.run(command(port, path, chip, baud), check=True)
+    except subprocess.CalledProcessError as error:
+        raise FlashFault(
+            f"esptool ended with {error.returncode}; its last lines say why",
+            "hold BOOT (or 0) while you press RESET and try again; --baud 115200 for a bad"
+            " cable; --port if that is another device",
+        ) from None
     return chip
