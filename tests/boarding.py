@@ -2,14 +2,23 @@
 
 import asyncio
 import contextlib
+import functools
 import os
+import pathlib
+import shutil
+import tempfile
 
+import packages
+from longroom import room
 from test_bridge import until
 
 from mpseq_aio import link
 from mpseq_tools.bridge import Bridge
 from mpseq_tools.qemu import Board
 from mpseq_tools.serial_link import SerialTransport
+
+# Behind the name of a board: plain MicroPython, and the library as files on its disk.
+FILES = " with files"
 
 INSTALL = """
 import json, os
@@ -26,10 +35,27 @@ for name, text in json.loads(%r).items():
 """
 
 
+def board_of(name, disk, **options):
+    plain = name.endswith(FILES)
+    return Board(name.removesuffix(FILES), not plain, disk=disk, seed=os.urandom(64), **options)
+
+
+@functools.cache
+def disk_with_library():
+    """The disk of an RV32IMC board onto which mpremote has installed the library."""
+    folder = tempfile.TemporaryDirectory(prefix="mpseq-disk-")
+    disk = pathlib.Path(folder.name) / "disk.img"
+    with board_of("qemu-rv32" + FILES, disk) as board:
+        room.install(board, packages.make(pathlib.Path(folder.name) / "mip"))
+    return folder, disk
+
+
 def install(name, disk, config, files):
     """What `mpseq deploy` does, over the raw REPL; returns the board's key in hex.
     `config` and `files` (path: text) as JSON."""
-    with Board(name, disk=disk, seed=os.urandom(64)) as board:
+    if name.endswith(FILES):
+        shutil.copy(disk_with_library()[1], disk)
+    with board_of(name, disk) as board:
         code = INSTALL % (os.urandom(64).hex(), config, files)
         return board.exec(code, timeout=60).strip()
 
@@ -40,7 +66,7 @@ class Plugged:
     def __init__(self, name, disk, relay):
         self.lines = []
         self._relay = relay
-        self.board = Board(name, disk=disk, seed=os.urandom(64), prompt=False)
+        self.board = board_of(name, disk, prompt=False)
 
     async def __aenter__(self):
         self.line = SerialTransport(self.board.port)

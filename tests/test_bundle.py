@@ -1,5 +1,6 @@
 """The library as .mpy files: small enough, and the same as its sources in all that it does."""
 
+import ast
 import os
 import shutil
 
@@ -51,6 +52,70 @@ def compared(folder, module):
 def test_it_is_small_enough():
     sizes = {path.name: path.stat().st_size for path in MPY.iterdir()}
     assert sum(sizes.values()) <= MOST, sizes
+
+
+class Api:
+    """Parameters of what is public in a package, by its source files or by those of a bundle."""
+
+    def __init__(self, folder):
+        self.trees = {path.stem: ast.parse(path.read_text()) for path in folder.glob("*.py")}
+        self.classes = {}
+        for tree in self.trees.values():
+            self.classes.update({n.name: n for n in tree.body if isinstance(n, ast.ClassDef)})
+
+    def of(self, module, name):
+        """{what: its parameters} of a function, or of a class and its public methods."""
+        for node in self.trees[module].body:
+            if isinstance(node, ast.ImportFrom) and node.level == 1:
+                for one in node.names:
+                    if (one.asname or one.name) == name:
+                        return self.of(node.module, one.name)
+            if getattr(node, "name", None) == name:
+                if isinstance(node, ast.ClassDef):
+                    return self.methods(node)
+                return {"": [one.arg for one in node.args.args]}
+        return {}
+
+    def methods(self, node):
+        found = {}
+        for base in node.bases:
+            if base.id in self.classes:
+                found |= self.methods(self.classes[base.id])
+        for one in node.body:
+            if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
+                if not one.name.startswith("_") or one.name == "__init__":
+                    found[one.name] = [argument.arg for argument in one.args.args]
+        return found
+
+
+# Of the core what programs are given; of the others all that has no underscore.
+PUBLIC = {
+    "mpseq": [
+        ("conversation", "Conversation"), ("conversation", "Settings"),
+        ("identity", "Identity"), ("identity", "fingerprint"),
+    ],
+    "mpseq_aio": None,
+    "mpseq_board": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_parameters_have_the_same_names(package):
+    sources = Api(ROOT / "lib" / package)
+    bundled = Api(MPY.parent.parent / "mpy-sources" / package)
+    public = PUBLIC[package] or [
+        (module, node.name)
+        for module, tree in sources.trees.items()
+        for node in tree.body
+        if hasattr(node, "name") and not node.name.startswith("_")
+    ]
+    seen = 0
+    for module, name in public:
+        there = module if module in bundled.trees else "core"
+        want, have = sources.of(module, name), bundled.of(there, name)
+        assert want == {what: have.get(what) for what in want}, (module, name)
+        seen += len(want)
+    assert seen > 20
 
 
 @pytest.mark.parametrize("module", modules())

@@ -8,7 +8,7 @@ import sys
 import types
 
 import pytest
-from boarding import Plugged, install
+from boarding import FILES, Plugged, install
 from nodes import here, quick, settle, until, write
 from test_relay import a_relay
 
@@ -34,7 +34,7 @@ class Pin:
             return self._value
         if new != self._value:
             self._value = new
-            log("pin %d is %d" % (self.number, new))
+            log("pin %s is %d" % (self.number, new))
 
 class ADC:
     def __init__(self, number):
@@ -63,17 +63,17 @@ sys.modules["neopixel"] = type("neopixel", (), {"NeoPixel": NeoPixel})
 
 from mpseq_board.node import Node
 log = print
-note = Node._note
+tell = Node.log
 
-def heard(self, name, event):
+def heard(self, text):
     global log
-    log = self.log
-    if name == "Text" and event.text.startswith("pin "):
-        _, pin, level = event.text.split()
+    log = lambda text: tell(self, text)
+    log(text)
+    if "> pin " in text:
+        _, pin, level = text.split("> ")[1].split()
         Pin.all[int(pin)].value(int(level))
-    note(self, name, event)
 
-Node._note = heard
+Node.log = heard
 """
 
 
@@ -84,7 +84,12 @@ def test_the_examples_are_short_and_whole_programs():
     assert len(list(EXAMPLES.glob("*.py"))) == 3
 
 
-def on_a_board(example, tmp_path, story):
+@pytest.fixture(params=("", FILES))
+def name(request):
+    return "qemu-rv32" + request.param
+
+
+def on_a_board(name, program, tmp_path, story):
     """`story(hub, board)` with the host here, once both are in."""
 
     async def tell():
@@ -92,12 +97,12 @@ def on_a_board(example, tmp_path, story):
             folder, disk = tmp_path / "hub", tmp_path / "disk.img"
             hub_key = settle(folder, "hub", f"tcp://127.0.0.1:{relay.port}/kitchen", host=True)
             settings = {"nick": "mini", "carrier": "serial:kitchen", "people": [["hub", hub_key]]}
-            program = (EXAMPLES / (example + ".py")).read_text()
-            files = {"boot.py": "import fakes\n", "fakes.py": FAKES, "main.py": program}
-            key = install("qemu-rv32", disk, json.dumps(settings), json.dumps(files))
+            main = (EXAMPLES.parent / program).read_text()
+            files = {"boot.py": "import fakes\n", "fakes.py": FAKES, "main.py": main}
+            key = install(name, disk, json.dumps(settings), json.dumps(files))
             data = json.loads((folder / "config.json").read_text())
             write(folder, **{**data, "people": [["mini", key]]})
-            async with here(folder) as hub, Plugged("qemu-rv32", disk, relay) as board:
+            async with here(folder) as hub, Plugged(name, disk, relay) as board:
                 await until(lambda: len(hub.members) == 2, 30)
                 await board.says("joined room: ")
                 await story(hub, board)
@@ -110,7 +115,7 @@ def texts(node):
     return [one.text for one in node.seen if isinstance(one, events.Text) and not one.own]
 
 
-def test_the_sensor_sends_readings_as_data(tmp_path):
+def test_the_sensor_sends_readings_as_data(name, tmp_path):
     async def story(hub, board):
         def readings():
             return [one for one in hub.seen if isinstance(one, events.Data)]
@@ -120,10 +125,10 @@ def test_the_sensor_sends_readings_as_data(tmp_path):
         assert readings()[0].content_type == "text/csv"
         assert int(seconds) >= 0 and 27.0 < float(celsius) < 28.0
 
-    on_a_board("sensor", tmp_path, story)
+    on_a_board(name, "examples/sensor.py", tmp_path, story)
 
 
-def test_the_lamp_shows_the_code_and_obeys_only_who_is_verified(tmp_path):
+def test_the_lamp_shows_the_code_and_obeys_only_who_is_verified(name, tmp_path):
     async def story(hub, board):
         palette = {}
         exec(  # the table alone: the rest wants pins
@@ -148,10 +153,10 @@ def test_the_lamp_shows_the_code_and_obeys_only_who_is_verified(tmp_path):
         await hub.send("lamp code")
         await until(lambda: len(board.heard(row)) == shown + 1)
 
-    on_a_board("lamp", tmp_path, story)
+    on_a_board(name, "examples/lamp.py", tmp_path, story)
 
 
-def test_the_pager_sends_an_alarm_shows_one_and_wipes_everything_in_panic(tmp_path):
+def test_the_pager_sends_an_alarm_shows_one_and_wipes_everything_in_panic(name, tmp_path):
     async def story(hub, board):
         async def press(*pins, seconds=0.4):
             for pin in pins:
@@ -179,13 +184,26 @@ def test_the_pager_sends_an_alarm_shows_one_and_wipes_everything_in_panic(tmp_pa
         await board.type("import os; print(os.listdir('/'), 'mpseq.d' in os.listdir())\r")
         await board.says("] False")
 
-    on_a_board("pager", tmp_path, story)
+    on_a_board(name, "examples/pager.py", tmp_path, story)
 
 
 BOARDS = sorted(path.parent.name for path in EXAMPLES.parent.glob("*/main.py"))
 
 
-@pytest.mark.parametrize("board", [name for name in BOARDS if not name.startswith("QEMU")])
+REAL = [name for name in BOARDS if not name.startswith("QEMU")]
+
+
+@pytest.mark.parametrize("board", REAL)
+def test_the_program_of_a_board_runs_with_the_library_as_files(board, tmp_path):
+    async def story(hub, here):
+        await hub.send("hello")
+        await here.says("<hub> hello")
+        assert not here.heard("fault") and not here.heard("Error")
+
+    on_a_board("qemu-rv32" + FILES, f"{board}/main.py", tmp_path, story)
+
+
+@pytest.mark.parametrize("board", REAL)
 def test_the_light_of_a_board_blinks_and_its_button_speaks(board, monkeypatch):
     lit, pressed, said, started = [], [1, 1, 0, 0, 1, 1], [], {}
 

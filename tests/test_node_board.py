@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from boarding import Plugged, install
+from boarding import FILES, Plugged, install
 from nodes import here, quick, settle, until, write
 from test_relay import a_relay
 
@@ -50,7 +50,7 @@ def texts(node):
     return [(one.nick, one.text) for one in node.seen if isinstance(one, events.Text)]
 
 
-@pytest.mark.parametrize("name", BOARDS)
+@pytest.mark.parametrize("name", [*BOARDS, "qemu-rv32" + FILES])
 def test_a_board_joins_by_itself_and_a_person_types_between_its_frames(name, tmp_path):
     async def story(hub, plug):
         async with plug() as board:
@@ -73,6 +73,9 @@ def test_a_board_joins_by_itself_and_a_person_types_between_its_frames(name, tmp
             )
             await board.type("/stats\r/nonsense\r/code\r")
             await board.says("bytes free, up ")
+            await board.type("/help\r/key\r")
+            await board.says("/verify NICK [DIGITS]")
+            await board.says(", fingerprint ")
             print(board.heard("bytes free"))
             await board.says("not done: /help")
             await board.says("code " + hub.code.digits)

@@ -18,7 +18,7 @@ Anything else is a text to all."""
 
 async def do(node, name="help", *words):
     """Does a command; an exception says why it was not done."""
-    found = globals().get("_do_" + name)
+    found = _COMMANDS.get(name)
     if not found:
         raise errors.LocalError("/help shows what there is")
     try:
@@ -108,3 +108,18 @@ def _do_stats(node):
         "%d bytes free, up %d s, %d sent, %d received, %d re-keys, %d frames refused"
         % ((free, now() // 1000) + tuple(node.counts) + (refused,))
     )
+
+
+# Not by globals(): in .mpy files functions have other names.
+_COMMANDS = {
+    "help": _do_help,
+    "who": _do_who,
+    "code": _do_code,
+    "key": _do_key,
+    "identity": _do_identity,
+    "verify": _do_verify,
+    "invite": _do_invite,
+    "leave": _do_leave,
+    "join": _do_join,
+    "stats": _do_stats,
+}

@@ -122,8 +122,8 @@ class Bundler(ast.NodeTransformer):
         return node
 
     def visit_FunctionDef(self, node):
-        inner = bool(self.scopes)
-        if inner:
+        public = self.is_public(node.name)
+        if self.scopes:
             node.name = self.lookup(node.name) or node.name
         elif self.classes:
             node.name = self.attributes.get(node.name, node.name)
@@ -131,21 +131,18 @@ class Bundler(ast.NodeTransformer):
             node.name = self.globals.get((self.module.name, node.name), node.name)
         docless(node)
         node.decorator_list = [self.visit(one) for one in node.decorator_list]
-        return self.function(node)
+        return self.function(node, public)
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
     def visit_Lambda(self, node):
-        return self.function(node)
+        return self.function(node, False)
 
-    def function(self, node):
+    def function(self, node, public):
         node.args.defaults = [self.visit(one) for one in node.args.defaults]
         node.args.kw_defaults = [one and self.visit(one) for one in node.args.kw_defaults]
         scope = {name: name for name in Locals(node).names - self.core_imports(node)}
-        plan = self.plan
-        public = not self.is_core or plan.exported is None
-        public = public or any(one in plan.exported for one in self.classes)
-        if not public or getattr(node, "name", "_").startswith("_"):
+        if not public:
             used = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
             for around in self.scopes:  # a lambda sees the names of the function it is in
                 used |= set(around.values())
@@ -166,6 +163,15 @@ class Bundler(ast.NodeTransformer):
             node.body = body or [ast.Pass()]
         self.scopes.pop()
         return node
+
+    def is_public(self, name):
+        """Whether programs call this function, maybe with parameters by their names."""
+        if self.scopes or (name.startswith("_") and not name.startswith("__")):
+            return False
+        plan = self.plan
+        if not self.is_core or plan.exported is None:
+            return not any(one.startswith("_") for one in self.classes)
+        return any(one in plan.exported or one in plan.api for one in [*self.classes, name])
 
     def core_imports(self, function):
         """What a function imports itself that is defined beside it in the bundle."""
