@@ -285,6 +285,44 @@ def test_strangers_who_come_and_go_neither_put_off_invitations_nor_fill_the_memo
     assert len(them._here) < 200
 
 
+def test_a_good_bye_that_takes_long_does_not_keep_a_host_from_founding_anew(monkeypatch):
+    """LEAVE waits up to 30 s for texts that a dead member was to acknowledge."""
+    time, founded, left = [0], [], []
+    monkeypatch.setattr(company, "now", lambda: time[0])
+    me = types.SimpleNamespace(nick="hub", key=b"h" * 32, index=0)
+    ghost = types.SimpleNamespace(nick="mini", key=b"m" * 32, index=1)
+
+    async def leave(patience):
+        left.append(time[0])
+
+    chat = types.SimpleNamespace(
+        labels={ghost.key: "old"}, connected=True, members=[me, ghost], leave=leave,
+        invite=lambda people, _: pytest.fail("while it leaves"), create=founded.append,
+        conversation=types.SimpleNamespace(exchange_running=False),
+    )  # fmt: skip
+    node = types.SimpleNamespace(
+        config={"host": True, "name": "room"}, members=chat.members, chat=chat, away=False,
+        identity=types.SimpleNamespace(public=me.key), whole=None,
+    )  # fmt: skip
+    them = company.Company(node, [("mini", ghost.key)])
+    them._here = ["new"]
+
+    async def tell():
+        while len(left) < 1 or time[0] < left[0] + 30000:
+            time[0] += 1000
+            if left:
+                them.nudge()
+            await them.look(chat, time[0])
+        them.note("Left", None)
+        begin, chat.members = time[0], []
+        while not founded:
+            time[0] += 1000
+            await them.look(chat, time[0])
+        return time[0] - begin
+
+    assert asyncio.run(tell()) <= 2 * company._LISTEN
+
+
 def test_panic_wipes_keys_that_do_not_open_and_whatever_else_fails(tmp_path):
     folder = tmp_path / "mini"
     settle(folder, "mini", "tcp://127.0.0.1:1/x", wifi={"ssid": "home", "password": "secret"})

@@ -35,6 +35,7 @@ class Company:
         self._at = None  # when to invite
         self._pause = _AGAIN
         self._listen = _LISTEN
+        self._leaves = False  # has decided to, and is not out yet
         self._skip = {}  # key -> until when: has answered, or said good-bye
 
     def note(self, name, event):
@@ -68,6 +69,7 @@ class Company:
                 self._founder = None
         elif name == "Left":
             self._since = time
+            self._leaves = False
             self._founder = None
         elif name == "SessionStarted":
             self._well = time
@@ -116,12 +118,15 @@ class Company:
         if not members:
             if time - self._since >= self._listen:
                 self._found(chat, time)
+        elif self._leaves:
+            pass  # for up to a minute, while texts wait for somebody who is gone
         elif time - self._well >= self._patience(chat, members, time):
             # Another conversation can be heard from outside only, and whoever is in it invites
             # ever more seldom.
             self._listen = min(2 * self._listen, 2 * _SELDOM)
+            self._leaves = True
             await chat.leave(1)
-        if members and self._at is not None and time >= self._at:
+        elif self._at is not None and time >= self._at:
             self._invite(chat, members, time)
 
     def _patience(self, chat, members, time):
