@@ -57,6 +57,10 @@ class OnBoard:
         self._number += 1
         return dump(self.disk, self._folder / f"files {self._number}") / "mpseq.d"
 
+    def off(self):
+        """Nothing runs any more, whatever happened."""
+        self._plugged.board.close()
+
 
 class OnUnix:
     """The node in a process with the MicroPython of this machine."""
@@ -88,6 +92,10 @@ class OnUnix:
         # a copy: to open the store writes the seed anew
         return shutil.copytree(self._folder / "mini", self._folder / f"files {self._number}")
 
+    def off(self):
+        if self._node.process.returncode is None:
+            self._node.process.kill()
+
 
 class Impatient(conversation.Settings):
     def __init__(self):
@@ -115,7 +123,10 @@ async def _play(node, folder, kills, random, say):
         settings = json.loads((hub_folder / "config.json").read_text())
         write(hub_folder, **{**settings, "people": [["mini", key]]})
         async with here(hub_folder) as hub:
-            await _Story(node, hub, key, random, say).tell(kills)
+            try:
+                await _Story(node, hub, key, random, say).tell(kills)
+            finally:
+                node.off()
 
 
 class _Story:
