@@ -9,7 +9,7 @@ import re
 from mpseq_aio import link, tcp
 from mpseq_aio.framing import clean
 
-from . import qemu, serial_link
+from . import qemu, replug, serial_link
 
 # What a device prints when no program of ours runs on it any more: a prompt, the end of a program
 # that was started through the raw REPL (Ctrl-D), or the banner after a reset.
@@ -169,25 +169,64 @@ def known_devices() -> str:
     return ", ".join(port.device for port in list_ports.comports()) or "none"
 
 
+async def forever(bridge, again, place, say, attend=Bridge.run):
+    """Runs `bridge`; whenever its device went away, waits until it is back in its `place` and runs
+    the bridge that `await again(transport)` makes. Ends only by being cancelled.
+
+    The device asks for its room anew, as after every reset. `say` takes lines; `attend(bridge)`
+    may do something around its run.
+    """
+    transport = None
+    while True:
+        try:
+            if transport is not None:
+                bridge = await again(transport)
+            await attend(bridge)
+        except link.CarrierLost as error:
+            say(f"mpseq: {error}.")
+        finally:
+            if transport is not None:
+                transport.close()
+        transport = await place.back(say)
+
+
 async def run(device, address, room, label, baudrate, start) -> int:
-    """The `mpseq bridge` command; returns the exit code: 3 when the device is not there."""
+    """The `mpseq bridge` command; returns the exit code: 3 when the device is not there.
+
+    A device that goes away later is waited for. An emulated board is not: its end is the end.
+    """
 
     def say(line):
         print(line, flush=True)
 
     if device not in qemu.BOARDS:
-        return await _run(device, address, room, label, baudrate, start, say)
+        return await _run(device, address, room, label, baudrate, start, say, True)
     try:
         with qemu.Board(device, seed=os.urandom(qemu.SEED_SIZE)) as board:
             say(f"bridge: an emulated board, {device}, is switched on at {board.port}")
-            return await _run(board.port, address, room, label, baudrate, start, say)
+            return await _run(board.port, address, room, label, baudrate, start, say, False)
     except qemu.BoardError as error:
         say(f"mpseq: {error}.")
         return 3
 
 
-async def _run(device, address, room, label, baudrate, start, say):
+async def _run(device, address, room, label, baudrate, start, say, comes_back):
     host, port = address
+
+    async def begin(transport):
+        bridge = Bridge(transport, host, port, room=room, label=label, console=say)
+        if start:
+            # After a reset as well, which has ended it.
+            bridge.link.feed(await serial_link.start_program(transport, start))
+        return bridge
+
+    async def attend(bridge):
+        hint = asyncio.get_running_loop().call_later(HINT, _hint, bridge, say)
+        try:
+            await bridge.run()
+        finally:
+            hint.cancel()
+
     try:
         transport = serial_link.SerialTransport(device, baudrate)
     except link.CarrierLost as error:
@@ -195,15 +234,13 @@ async def _run(device, address, room, label, baudrate, start, say):
         say(f"Cure: plug it in, close other programs that use it. Seen here: {known_devices()}.")
         return 3
     try:
-        bridge = Bridge(transport, host, port, room=room, label=label, console=say)
-        if start:
-            bridge.link.feed(await serial_link.start_program(transport, start))
+        place = replug.Place(device, baudrate) if comes_back else None
+        bridge = await begin(transport)
         say(f"bridge: {device} to the relay at {host}:{port}; stop with Ctrl-C")
-        hint = asyncio.get_running_loop().call_later(HINT, _hint, bridge, say)
-        try:
-            await bridge.run()
-        finally:
-            hint.cancel()
+        if place is not None:
+            await forever(bridge, begin, place, say, attend)
+        else:
+            await attend(bridge)
     except link.CarrierLost as error:
         say(f"mpseq: {error}.")
         say("Cure: plug the device in again and start the bridge again.")

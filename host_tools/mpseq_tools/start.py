@@ -5,8 +5,8 @@ import re
 
 from mpseq_aio import link
 
-from . import serial_link
-from .bridge import Bridge
+from . import replug, serial_link
+from .bridge import Bridge, forever
 from .faults import SMALL_HEAP, Fault
 
 # What the node says (lib/mpseq_board/node.py), and what MicroPython says when no node runs.
@@ -27,7 +27,8 @@ class StartFault(Fault):
 
 async def start(port, baud, relay, member, patience, stay=False, say=print) -> int:
     """Starts boot.py and main.py and waits `patience` seconds (0: not at all) until the board is
-    in a conversation; the exit code: 0, or 4 when it is not. `stay`: bridges it for ever then.
+    in a conversation; the exit code: 0, or 4 when it is not. `stay`: bridges it for ever then, and
+    waits for it whenever a reset or somebody has taken it off its cable.
 
     A board whose carrier is this cable reaches the room through the bridge that is in here.
     """
@@ -38,11 +39,12 @@ async def start(port, baud, relay, member, patience, stay=False, say=print) -> i
     except link.CarrierLost as error:
         raise StartFault(str(error), "plug it in again; mpseq deploy") from None
     try:
+        place = replug.Place(port, baud) if stay else None
         await line.write(b"\x04")
         if not patience:
             say(f"started. Its way into the room: {bridge_line}" if serial else "started")
             return 0
-        outcome = await _watch(line, relay, member, patience, stay, say)
+        outcome = await _watch(line, relay, member, patience, place, say)
     except link.CarrierLost as error:
         raise StartFault(str(error), "plug it in again; mpseq deploy") from None
     finally:
@@ -76,8 +78,11 @@ def _inviters(member):
     return " or ".join(nicks) if nicks else "nobody whom it knows (give --invite-by NICK=KEY)"
 
 
-async def _watch(line, relay, member, patience, stay, say):
-    """"joined", "late", "away" (not even in the room), or what it said when it ended."""
+async def _watch(line, relay, member, patience, place, say):
+    """"joined", "late", "away" (not even in the room), or what it said when it ended.
+
+    With a `place` it is bridged for ever once it has joined.
+    """
     outcome = asyncio.get_running_loop().create_future()
     connected = False
     last = []
@@ -98,12 +103,17 @@ async def _watch(line, relay, member, patience, stay, say):
         if outcome.done():
             last.append(said)
 
-    running = asyncio.ensure_future(Bridge(line, *relay, console=console).run())
+    async def begin(line):
+        return Bridge(line, *relay, console=console)
+
+    bridge = await begin(line)
+    bridging = bridge.run() if place is None else forever(bridge, begin, place, say)
+    running = asyncio.ensure_future(bridging)
     try:
         await asyncio.wait(
             {running, outcome}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
         )
-        if outcome.done() and outcome.result() == "joined" and stay:
+        if outcome.done() and outcome.result() == "joined" and place is not None:
             say("in the room, through this bridge; stop with Ctrl-C")
             await running
         elif running.done():
