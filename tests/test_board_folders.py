@@ -52,6 +52,26 @@ def test_its_files_and_what_its_readme_tells(board):
         assert re.search(rf"\| `?(GP)?{pin}`? \|", readme), pin
 
 
+# What has another use: flash, USB, console, buttons, what is read at a reset, another chip.
+TAKEN = {
+    "ESP32_GENERIC": [0, 1, 3, *range(6, 13), 15, *range(34, 40)],
+    "ESP32_GENERIC_C3": [8, 9, *range(11, 22)],
+    "ESP32_GENERIC_C6": [8, 9, 12, 13, 15, 16, 17, *range(24, 31)],
+    "ESP32_GENERIC_S3": [0, 3, 19, 20, *range(26, 38), 43, 44, 45, 46, 48],
+    "RPI_PICO_W": [0, 1, 15, 23, 24, 25, 29],
+    "RPI_PICO2_W": [0, 1, 15, 23, 24, 25, 29],
+}
+
+
+@pytest.mark.parametrize("board", TAKEN)
+def test_the_pins_of_the_examples_are_free(board):
+    pins = []
+    for name in ("lamp", "pager"):
+        text = (ROOT / "boards" / "examples" / f"{name}.py").read_text()
+        pins += re.findall(r"(?:\bPin\(|GPIO = )(\d+)", text)
+    assert len(pins) == 4 and not {int(pin) for pin in pins} & set(TAKEN[board])
+
+
 def stub_library(board, folder):
     """A checkout of MicroPython has micropython-lib; Debian's sources leave it out."""
     boards = port(board) / "boards"

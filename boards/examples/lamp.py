@@ -1,6 +1,6 @@
 """A lamp: shows the session code as colours, and obeys only people who are verified.
 
-Six RGB LEDs (NeoPixel) at GPIO 8, one for each digit: who has the same code sees the same row.
+Six RGB LEDs (NeoPixel) at GPIO 4, one for each digit: who has the same code sees the same row.
 A person at the lamp's console says `/verify NICK DIGITS`; from then on the lamp does what NICK
 writes: `lamp on`, `lamp off`, `lamp code`. Copy it to the board as main.py
 (`mpseq deploy --example lamp`). Not tried on hardware.
@@ -11,7 +11,7 @@ from neopixel import NeoPixel
 
 from mpseq_board.node import run
 
-GPIO = 8
+GPIO = 4  # free on each of these boards
 COLOURS = (  # of the digits 0 to 9, red green blue: dark, for the eyes
     (24, 24, 24), (48, 0, 0), (48, 16, 0), (32, 32, 0), (0, 48, 0),
     (0, 32, 24), (0, 0, 48), (24, 0, 48), (48, 0, 24), (4, 4, 4),

@@ -3,7 +3,8 @@
 Buttons from GPIO 4 (alarm) and GPIO 5 to GND, an LED at GPIO 2, which lights when somebody else
 sends an alarm, until the second button is pressed. After the wipe the board is nobody: who finds
 it learns nothing, and it must be deployed anew. Copy it to the board as main.py
-(`mpseq deploy --example pager`). Not tried on hardware.
+(`mpseq deploy --example pager`). An ESP32-C3 reads GPIO 2 at a reset, where an LED pulls it down:
+take GPIO 10 there, which belongs to the flash of an ESP32. Not tried on hardware.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ HELD = 60  # times 50 ms
 
 alarm = Pin(4, Pin.IN, Pin.PULL_UP)
 other = Pin(5, Pin.IN, Pin.PULL_UP)
-led = Pin(2, Pin.OUT, value=0)
+led = Pin(2, Pin.OUT, value=0)  # on many an ESP32 its own
 
 
 def on_text(node, event):
