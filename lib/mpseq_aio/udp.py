@@ -2,16 +2,27 @@
 
 All who use one address and port hear each other, whatever their room. On a Wi-Fi the access point
 sends broadcasts once and to all; it repeats none of them, but `ordered` does.
+
+On a Pico it wants MicroPython 1.26 or later: up to 1.25 a socket there holds one datagram, and
+what comes before that one is read is lost (extmod/modlwip.c); later ones hold four.
 """
 
 import asyncio
 import socket
+import sys
 
 from .datagrams import DatagramRoom
 from .ordered import MTU
 
 DEFAULT_PORT = 7677
 _IP_ADD_MEMBERSHIP = getattr(socket, "IP_ADD_MEMBERSHIP", 35)
+
+
+def _address(host, port):
+    kind = (socket.AF_INET, socket.SOCK_DGRAM)
+    if sys.implementation.name == "micropython":
+        kind = ()  # a Pico warns of what it does not know
+    return socket.getaddrinfo(host, port, *kind)[0][-1]
 
 
 class UdpRoom(DatagramRoom):
@@ -28,9 +39,8 @@ class UdpRoom(DatagramRoom):
         return "udp %s port %d" % (self.host, self.port)
 
     def _start(self):
-        to = socket.getaddrinfo(self.host, self.port, socket.AF_INET, socket.SOCK_DGRAM)[0][-1]
-        here = socket.getaddrinfo("0.0.0.0", self.port, socket.AF_INET, socket.SOCK_DGRAM)[0][-1]
-        self._to = to
+        self._to = _address(self.host, self.port)
+        here = _address("0.0.0.0", self.port)
         self._socket = way = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         way.setblocking(False)
         # Several members on one machine share the port; each hears every broadcast.
