@@ -64,13 +64,13 @@ def test_a_running_watchdog_does_not_bite_while_it_works(tmp_path, monkeypatch):
     identify = deploy_module._identify
 
     def take_time(repl, *arguments):
-        for _ in range(10):
-            time.sleep(0.3)
+        for _ in range(14):
+            time.sleep(0.5)
             repl.run("")
         return identify(repl, *arguments)
 
     with Board("qemu-rv32", True, seed=os.urandom(64), disk=tmp_path / "flash.img") as board:
-        call(board.port, tmp_path, watchdog=2)
+        call(board.port, tmp_path, watchdog=5)
         board.press("\x04")  # the node starts, and its watchdog
         time.sleep(1)
         monkeypatch.setattr(deploy_module, "_identify", take_time)

@@ -356,7 +356,8 @@ def test_on_a_desktop_nobody_else_can_read_what_is_kept(tmp_path):
         ({"people": [["ana", "11" * 32], ["ben", "11" * 32]]}, "people: ben is there twice"),
         ({"people": "ana"}, "people: .* 64 hex digits"),
         ({"wifi": {"password": "x"}}, "ssid"),
-        ({"watchdog": 601}, "watchdog: 0 to 600"),
+        ({"watchdog": 601}, "watchdog: 5 to 600 seconds, or 0"),
+        ({"watchdog": 4}, "watchdog: 5 to 600 seconds, or 0"),  # it is fed once a second
         ({"watchdog": "5"}, "watchdog"),
         ({"colour": "red"}, "colour: there is no such setting"),
         ({"name": ""}, "name"),

@@ -115,11 +115,11 @@ def test_a_board_that_hangs_is_reset_by_its_watchdog_and_comes_back(tmp_path):
     async def story(hub, plug):
         async with plug() as board:
             await until(lambda: len(hub.members) == 2, 30)
-            await asyncio.sleep(3)  # longer than the watchdog waits
+            await asyncio.sleep(6)  # longer than the watchdog waits
             assert len(board.heard("mpseq: key ")) == 1
             await hub.send("hang")
             await until(lambda: len(board.heard("mpseq: joined room: ")) == 2, 40)
             await board.type("well again\r")
             await until(lambda: ("mini", "well again") in texts(hub))
 
-    with_a_board("qemu-rv32", tmp_path, story, watchdog=2)
+    with_a_board("qemu-rv32", tmp_path, story, watchdog=5)

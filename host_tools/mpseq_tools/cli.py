@@ -178,7 +178,9 @@ def deploy(
     host: str = typer.Option(
         None, metavar="NAME", help="It founds this conversation, and invites those people."
     ),
-    watchdog: int = typer.Option(None, min=0, max=600, help="Seconds without progress; 0: none."),
+    watchdog: int = typer.Option(
+        None, min=0, max=600, help="Seconds without progress, 5-600; 0: none."
+    ),
     main: str = typer.Option(None, help="A main.py of yours in the place of the board's own."),
     example: str = typer.Option(None, help="Or one of boards/examples: sensor, lamp, pager."),
     dist: str = typer.Option(None, help="Folder with the packages of `make mip`."),

@@ -8,7 +8,8 @@
 | `host`     | true: it founds the conversation when there is none, and invites its people   |
 | `people`   | [[nick, public key in 64 hex digits], …]: who may invite it, whom it invites  |
 | `wifi`     | {"ssid": …, "password": …}, or null                                           |
-| `watchdog` | seconds without progress after which the board is reset, 1-600; 0: never      |
+| `watchdog` | seconds without progress after which the board is reset, 5-600; 0: never.     |
+|            | 30 or more if the carrier has a host's name: no answer takes so long          |
 """
 
 import json
@@ -75,8 +76,8 @@ def check(config):
     _need(kind, "carrier", "begins with " + " or ".join(_KINDS))
     _need(out["host"] in (True, False), "host", "true or false")
     seconds = out["watchdog"]
-    fits = isinstance(seconds, int) and 0 <= seconds <= 600
-    _need(fits, "watchdog", "0 to 600 seconds")
+    fits = isinstance(seconds, int) and (seconds == 0 or 5 <= seconds <= 600)
+    _need(fits, "watchdog", "5 to 600 seconds, or 0")  # it is fed once a second
     people(out)
     return out
 
