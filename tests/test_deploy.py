@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import calendar
 import json
 import shutil
+import time
 
 import pytest
 from deploying import FROZEN, PLAIN, Deployment, a_room, call, find_secret, library, run
@@ -359,20 +361,23 @@ class WDT:
         print("wuff")
 class Timer:
     def __init__(self, number):
-        pass
+        print("timer number", number)
     def init(self, period, callback):
         print("timer", period)
         callback(self)
+class RTC:
+    def datetime(self, at):
+        print("clock", at[0], at[3:])
 class Machine:
     pass
-Machine.WDT, Machine.Timer = WDT, Timer
+Machine.WDT, Machine.Timer, Machine.RTC = WDT, Timer, RTC
 sys.modules["machine"] = Machine
 """
 
 
 @pytest.mark.parametrize("timer", (True, False))
 def test_a_watchdog_that_runs_is_fed_while_it_works(tmp_path, packages, timer):
-    first = WATCHDOG if timer else WATCHDOG.replace("Machine.Timer =", "Machine.no =")
+    first = WATCHDOG if timer else WATCHDOG.replace("Machine.Timer,", "Machine.no,")
     with UnixBoard(FROZEN, tmp_path / "disk", first) as board:
         call(board.port, packages, watchdog=7)
         board.tap = []
@@ -380,7 +385,78 @@ def test_a_watchdog_that_runs_is_fed_while_it_works(tmp_path, packages, timer):
         said = b"".join(board.tap)
         assert said.count(b"dog 7000") == 3  # after each reset
         assert said.count(b"timer 500") == (3 if timer else 0)
+        assert said.count(b"timer number -1") == (3 if timer else 0)
         assert said.count(b"wuff") >= 5 + 3 * timer
+
+
+ESP32 = (
+    OTHER.partition("class Implementation")[0]
+    + """
+    platform = "esp32"
+class Network:
+    STA_IF = PM_NONE = 0
+    def WLAN(self, interface):
+        return self
+    def active(self, *on):
+        if on:
+            print("radio %s, mpseq %s" % (on[0], "mpseq" in real_sys.modules))
+        return True
+    def config(self, *name, pm=0):
+        return pm
+real_sys, fake = sys, Said()
+sys.modules["sys"], sys.modules["network"] = fake, Network()
+"""
+)
+
+
+def test_an_esp32_switches_its_radio_on_first_and_has_no_timer_minus_one(tmp_path, packages):
+    with UnixBoard(FROZEN, tmp_path / "disk", ESP32 + WATCHDOG) as board:
+        board.tap = []
+        call(board.port, packages, watchdog=7)
+        first = next(line for line in b"".join(board.tap).splitlines() if b"radio True" in line)
+        assert b"radio True, mpseq False" in first
+        board.tap = []
+        call(board.port, packages, wifi=("home", "secret"))
+        said = b"".join(board.tap)
+        assert b"timer number 0" in said and b"timer number -1" not in said
+
+
+def test_the_clock_of_a_board_is_set_and_goes_forward_only(tmp_path, packages, monkeypatch):
+    with UnixBoard(FROZEN, tmp_path / "disk", WATCHDOG) as board:
+        board.tap = []
+        call(board.port, packages)
+        file = board.disk / "mpseq.d" / "time"
+        parts = [int(word) for word in file.read_text().split()]
+        past = time.time() - calendar.timegm((*parts, 0, 0, 0))
+        assert 0 <= past < 60
+        assert f"clock {parts[0]} (0, {parts[3]}, ".encode() in b"".join(board.tap)
+        file.write_text("2099 1 2 3 4 5")
+        board.tap = []
+        _, said = call(board.port, packages)
+        assert file.read_text() == "2099 1 2 3 4 5"
+        assert b"clock 2099 (0, 3, 4, 5, 0)" in b"".join(board.tap)
+        assert any("2099-01-02 03:04:05 UTC, ahead of this machine's" in line for line in said)
+        file.write_text("2099 1 2")  # cut off
+        _, said = call(board.port, packages)
+        assert file.read_text().startswith(f"{parts[0]} ")
+        assert not any("ahead" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("carrier", "watchdog", "warns"),
+    (
+        ("tcp://relay.example/x", 8, True),
+        ("tcp://relay.example/x", 30, False),
+        ("tcp://192.168.1.5:7676/x", 8, False),
+        ("serial:kitchen", 8, False),
+    ),
+)
+def test_a_watchdog_that_bites_before_a_name_is_found_is_named(
+    tmp_path, packages, carrier, watchdog, warns
+):
+    with UnixBoard(FROZEN, tmp_path / "disk") as board:
+        _, said = call(board.port, packages, carrier=carrier, watchdog=watchdog)
+        assert any("careful: while no name server answers" in line for line in said) == warns
 
 
 def test_people_are_named_with_keys_that_are_keys():

@@ -50,16 +50,17 @@ def told(function):
     return run
 
 
-def certificate(folder, name="localhost"):
-    """(certificate, key) files of a self-signed certificate, and the certificate as DER."""
+def certificate(folder, name="localhost", first=-1):
+    """(certificate, key) files of a self-signed certificate, and the certificate as DER; `first`:
+    the day from which it is valid for two days."""
     key = ec.generate_private_key(ec.SECP256R1())
     who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.timezone.utc)
     day = datetime.timedelta(days=1)
     made = (
         x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - day)
-        .not_valid_after(now + day)
+        .not_valid_before(now + first * day)
+        .not_valid_after(now + (first + 2) * day)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -142,6 +143,21 @@ async def test_a_certificate_of_somebody_else_is_refused(tmp_path, unix_micropyt
         process = await on_micropython(unix_micropython, f"tls://localhost:{port}/x#{other[2]}")
         said = (await asyncio.wait_for(process.communicate(), 20))[0].decode()
         assert "lost the relay's certificate is not for localhost" in said, said
+
+
+@pytest.mark.parametrize("first", (-3, 1), ids=("expired", "not yet valid"))
+@told
+async def test_a_date_that_is_wrong_is_said_with_its_cure(tmp_path, unix_micropython, first):
+    files = certificate(tmp_path, first=first)
+    said = "the relay's certificate is not valid yet, or no more, on %s, which is the date here"
+    said %= datetime.datetime.now(datetime.timezone.utc).date()
+    async with a_tls_relay(files) as port:
+        room = room_at(f"tls://localhost:{port}/garden#{files[2]}", "desk")
+        with pytest.raises(link.CarrierLost, match=f"{said}.*Cure: mpseq deploy sets"):
+            await room.open()
+        process = await on_micropython(unix_micropython, f"tls://localhost:{port}/x#{files[2]}")
+        told = (await asyncio.wait_for(process.communicate(), 20))[0].decode()
+        assert said in told and "Cure: mpseq deploy sets a board's clock" in told, told
 
 
 @told

@@ -13,6 +13,7 @@ import os
 import pathlib
 import re
 import sys
+import time
 
 from mpseq.errors import FrameError
 from mpseq.primitives import check_x25519_key
@@ -27,6 +28,7 @@ from .repl import Refused, Repl
 INJECTION = 64  # bytes of the host's entropy
 MAIN = "from mpseq_board.node import run\n\nrun()\n"  # of a board without a folder in boards/
 _OLD_MAIN = "/main.old.py"
+_NAMED = re.compile("(tcp|tls|udp)://[^/]*[A-Za-z]")  # not of an IPv4 address
 _ROOT = pathlib.Path(__file__).resolve().parents[2]  # of a checkout
 
 # Before the library is there that could read them.
@@ -43,13 +45,14 @@ except (OSError, ValueError, AttributeError):
 # The one that runs cannot be stopped, not by a soft reset either; so it is fed: before every
 # program, and by a timer where there is one that can be had. Not tried on hardware.
 _FEED = """
-import machine
+import machine, sys
 try:
     _dog = machine.WDT(timeout=SECONDS * 1000)
 except ValueError:
     _dog = machine.WDT(timeout=8000)
 try:
-    _feeding = machine.Timer(-1)
+    # 1.25 has no -1 on an ESP32, and 1.24 crashes on a C3.
+    _feeding = machine.Timer(0 if sys.platform == "esp32" else -1)
     _feeding.init(period=500, callback=lambda timer: _dog.feed())
 except (AttributeError, ValueError, OSError):
     pass
@@ -79,8 +82,15 @@ except config.ConfigError as error:
     print(repr((False, str(error), {})))
 """
 
+# The radio, which makes the random numbers of an ESP32, finds no memory behind the library.
 _IDENTIFY = """
-import binascii
+import binascii, sys
+if sys.platform == "esp32":
+    try:
+        from mpseq_board import radio
+        radio.on()
+    except Exception:  # the source tells it, should that matter
+        pass
 from mpseq_board.config import FOLDER
 from mpseq_board.entropy import Source, Untrusted
 from mpseq_board.keystore import KeyStore, KeyStoreError
@@ -105,6 +115,26 @@ try:
     print(repr((fresh, "", bytes(me.public), me.fingerprint, strange)))
 except (Untrusted, KeyStoreError) as error:
     print(repr((False, str(error), b"", "", [])))
+"""
+
+
+# It goes forward only, as certificates that have expired may have been stolen since.
+_CLOCK = """
+try:
+    with open(FOLDER + "/time") as file:
+        there = tuple([int(word) for word in file.read().split()])
+except (OSError, ValueError):
+    there = ()
+if NOW > there or len(there) != 6:
+    with open(FOLDER + "/time", "w") as file:
+        file.write("%d %d %d %d %d %d" % NOW)
+    there = NOW
+try:
+    from machine import RTC
+    RTC().datetime(there[:3] + (0,) + there[3:] + (0,))
+except (ImportError, AttributeError):
+    pass
+print(there)
 """
 
 
@@ -249,6 +279,7 @@ def _deploy(repl, wanted, main, dist, say):
     key, fingerprint = _identify(repl, wanted, say)
     _reset(repl)
     settings = _configure(repl, wanted, say)
+    _set_clock(repl, say)
     _place_main(repl, wanted, main, facts, say)
     repl.leave()
     return Member(
@@ -289,7 +320,23 @@ def _configure(repl, wanted, say):
         cure = cure or "give it: --nick NAME, --room ROOM or --carrier ADDRESS"
         raise DeployFault(f"the settings: {text}", cure)
     say("settings written" if changed else "settings unchanged")
+    if 0 < settings["watchdog"] < 30 and _NAMED.match(settings["carrier"]):
+        say(
+            "careful: while no name server answers, this watchdog resets the board again and"
+            " again; 30 seconds or more, or an IP address as the carrier's host, are right"
+        )
     return settings
+
+
+def _set_clock(repl, say):
+    now = time.gmtime()[:6]
+    there = repl.ask(program(_CLOCK, FOLDER=config.FOLDER, NOW=now))
+    if there[:4] > now[:4]:
+        say(
+            "the board's time is %d-%02d-%02d %02d:%02d:%02d UTC, ahead of this machine's, and"
+            " stays; if it is wrong, remove %s/time there and deploy again"
+            % (*there, config.FOLDER)
+        )
 
 
 def _identify(repl, wanted, say):

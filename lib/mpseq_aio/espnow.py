@@ -30,8 +30,11 @@ class EspNowRoom(DatagramRoom):
             import network
         except ImportError:
             raise OSError("no module espnow: only an ESP32 has it") from None
-        station = network.WLAN(network.STA_IF)
-        station.active(True)
+        try:
+            station = network.WLAN(network.STA_IF)
+            station.active(True)
+        except RuntimeError as error:  # too late: all memory is taken
+            raise OSError("the radio does not start: %s. Cure: RESET" % error) from None
         if self.channel is not None:
             station.config(channel=self.channel)
         station.config(pm=station.PM_NONE)  # a radio that sleeps misses what it does not expect

@@ -5,6 +5,7 @@ in which room from whoever is on the way, and it keeps strangers from playing th
 """
 
 import asyncio
+import time
 from binascii import a2b_base64
 
 from . import link
@@ -33,8 +34,14 @@ class TlsRoom(TcpRoom):
         try:
             return await super().open()
         except (link.CarrierLost, ValueError) as error:  # ValueError: MicroPython's refusal
-            reason = str(error).strip()
-            if "CERT" in reason.upper():
+            reason = str(error).strip().replace("\n", "; ")
+            if "validity" in reason or "expired" in reason or "not yet valid" in reason:
+                reason = (
+                    "the relay's certificate is not valid yet, or no more, on %d-%02d-%02d, which"
+                    " is the date here (%s). Cure: mpseq deploy sets a board's clock; if it is"
+                    " right, a new certificate"
+                ) % (time.gmtime()[:3] + (reason,))
+            elif "CERT" in reason.upper():
                 reason = "the relay's certificate is not for %s, or not signed by %s (%s)" % (
                     self.host,
                     self.authority or "anyone whom this machine trusts",

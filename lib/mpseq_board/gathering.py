@@ -45,9 +45,9 @@ def _take_urandom(source):
     """What is wrong with it. On an ESP32 that nobody has trusted yet, with the radio on."""
     if platform == "esp32" and not source._trusted:
         try:
-            import network
+            from .radio import station
 
-            radio = network.WLAN(network.STA_IF)
+            radio = station()
             was_on = radio.active()
             radio.active(True)
             saving = radio.config("pm")

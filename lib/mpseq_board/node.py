@@ -202,6 +202,12 @@ class Node:
             wifi = Wifi(config["wifi"], self.log)
             self._start(wifi.keep)
             await wifi.up()
+        if config["carrier"][:4] == "tls:":
+            from .rtc import wind
+
+            # Nobody is asked who may keep us waiting longer than the watchdog does.
+            wind(self.folder, not 0 < config["watchdog"] < 30)
+            unload("mpseq_board.rtc")
         gc.collect()
         chat = Chat(self.identity, config["nick"], carrier, self.source.random)
         chat.labels = {}

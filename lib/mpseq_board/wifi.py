@@ -8,12 +8,12 @@ _BACK_OFF = (1, 2, 5, 10, 30, 60)  # seconds between attempts
 
 class Wifi:
     """`settings`: `ssid` and `password`. `log(text)` is told what happens. Nothing here waits but
-    in asyncio."""
+    in asyncio. RuntimeError when there is no memory for it."""
 
     def __init__(self, settings, log):
-        import network
+        from .radio import on
 
-        self._wlan = network.WLAN(network.STA_IF)
+        self._wlan = on()
         self._ssid = settings["ssid"]
         self._password = settings.get("password", "")
         self._log = log
@@ -54,6 +54,7 @@ class Wifi:
                 if wlan.isconnected():
                     return True
             wlan.disconnect()
-        except OSError:  # the driver is busy or in a bad state: from the beginning
-            wlan.active(False)
+        except (OSError, RuntimeError) as error:  # the driver is busy or in a bad state
+            self._log("fault: Wi-Fi: %s" % error)
+            wlan.active(False)  # from the beginning
         return False
