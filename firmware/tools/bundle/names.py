@@ -45,18 +45,24 @@ def other_packages(plan, library):
 
 
 def owners_of(trees):
-    """{attribute: the classes that have it}; of one that is set from outside, None: any class."""
-    owners, classes = {}, {}
-    for tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef):
-                # A class and its base are one.
-                bases = [getattr(one, "id", "") for one in node.bases]
-                bases = [classes[one] for one in bases if one in classes]
-                classes[node.name] = bases[0] if bases else node.name
-                for name in bound(node):
-                    if owners.setdefault(name, set()) is not None:
-                        owners[name].add(classes[node.name])
+    """{attribute: the classes that have it}; of one that is set from outside, None: any class.
+    `trees`: of all modules, in any order."""
+    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    one_of = {node.name: node.name for node in classes}  # a class and its bases are one
+
+    def whole(name):
+        while one_of[name] != name:
+            name = one_of[name]
+        return name
+
+    for node in classes:
+        for base in node.bases:
+            if getattr(base, "id", "") in one_of:
+                one_of[whole(base.id)] = whole(node.name)
+    owners = {}
+    for node in classes:
+        for name in bound(node):
+            owners.setdefault(name, set()).add(whole(node.name))
     for tree in trees:
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
