@@ -192,6 +192,47 @@ def test_the_clock_of_a_board_goes_to_what_deploy_said_and_by_ntp_forward_only(
     rtc.wind(str(tmp_path), False)
 
 
+ON_MICROPYTHON = """
+import sys
+class Machine:
+    def WDT(timeout):
+        if timeout > 8388:
+            raise ValueError
+        return Machine
+    def feed():
+        print("fed")
+    def Timer(number):
+        return Machine
+    def init(period, callback):
+        Machine.tick = callback
+    def RTC():
+        return Machine
+    def datetime(at):
+        print(at)
+class Ntp:
+    def time():
+        return 4000000000
+sys.modules.update({"machine": Machine, "ntptime": Ntp})
+from mpseq_board import rare, rtc
+dog = rare.watchdog(12)
+dog.feed()
+for _ in range(5):
+    Machine.tick(None)
+open(FOLDER + "/time", "w").write("2081 11 29 17 5 0")
+rtc.wind(FOLDER, True)
+"""
+
+
+def test_on_micropython_too(tmp_path, unix_micropython):
+    done = subprocess.run(
+        [unix_micropython, "-c", f"FOLDER = {str(tmp_path)!r}" + ON_MICROPYTHON],
+        capture_output=True, text=True, env=dict(os.environ, MICROPYPATH=f"{ROOT}/lib:.frozen"),
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [
+        "fed", "fed", "fed", "(2081, 11, 29, 0, 17, 5, 0, 0)", "(2096, 10, 2, 0, 7, 6, 40, 0)",
+    ], done.stderr  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("carrier", "watchdog", "asked"),
     (("tls", 0, [True]), ("tls", 30, [True]), ("tls", 8, [False]), ("tcp", 0, [])),

@@ -415,6 +415,8 @@ def test_an_esp32_switches_its_radio_on_first_and_has_no_timer_minus_one(tmp_pat
         call(board.port, packages, watchdog=7)
         first = next(line for line in b"".join(board.tap).splitlines() if b"radio True" in line)
         assert b"radio True, mpseq False" in first
+        last = [line for line in b"".join(board.tap).splitlines() if b"radio " in line][-1]
+        assert b"radio False, mpseq True" in last
         board.tap = []
         call(board.port, packages, wifi=("home", "secret"))
         said = b"".join(board.tap)

@@ -85,10 +85,11 @@ except config.ConfigError as error:
 # The radio, which makes the random numbers of an ESP32, finds no memory behind the library.
 _IDENTIFY = """
 import binascii, sys
+wlan = None
 if sys.platform == "esp32":
     try:
         from mpseq_board import radio
-        radio.on()
+        wlan = radio.on()
     except Exception:  # the source tells it, should that matter
         pass
 from mpseq_board.config import FOLDER
@@ -96,6 +97,8 @@ from mpseq_board.entropy import Source, Untrusted
 from mpseq_board.keystore import KeyStore, KeyStoreError
 try:
     source = Source(FOLDER)
+    if wlan is not None:
+        wlan.active(False)
     source.inject(binascii.a2b_base64(GIVEN))
     store = KeyStore(FOLDER, source)
     me = store.identity
