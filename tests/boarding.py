@@ -87,7 +87,7 @@ class Plugged:
         print("\n".join(self.lines))  # seen when a test fails
 
     async def type(self, text):
-        await self.line.write(text.encode())
+        await self.bridge.link.type(text.encode())
 
     def heard(self, words):
         return [line for line in self.lines if words in line]

@@ -22,6 +22,8 @@ MESSAGES = [
     (link.PONG,),
     (link.COMMAND, '{"do": "send"}'),
     (link.REPORT, ""),
+    (link.TAKEN, 0),
+    (link.TAKEN, 0xFFFFFFFF),
 ]
 
 
@@ -40,7 +42,9 @@ def test_every_shortened_message_is_refused_or_is_a_shorter_text(message):
             link.decode(data[:size])
 
 
-@pytest.mark.parametrize("kind", [link.HELLO, link.BYE, link.PING, link.WELCOME, link.ENTER])
+@pytest.mark.parametrize(
+    "kind", [link.HELLO, link.BYE, link.PING, link.WELCOME, link.ENTER, link.TAKEN]
+)
 def test_nothing_may_trail(kind):
     message = next((m for m in MESSAGES if m[0] == kind))
     with pytest.raises(link.Trailing):
@@ -78,9 +82,13 @@ def test_what_cannot_be_decoded_is_not_encoded_either():
             link.encode(message)
 
 
+def test_a_count_of_bytes_goes_round():
+    assert link.decode(link.encode((link.TAKEN, 0x1_0000_0005))) == (link.TAKEN, 5)
+
+
 def test_noise_is_refused_by_name_or_encodes_back_to_itself():
     dice = random.Random(3)
-    starts = [0x01, 0x02, 0x03, 0x04, 0x41, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0xC1]
+    starts = [0x01, 0x02, 0x03, 0x04, 0x41, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0xC1, 0xC2]
     for _ in range(20_000):
         data = bytes([dice.choice(starts)]) + dice.randbytes(dice.randrange(30))
         try:

@@ -6,6 +6,7 @@ emulator), `ProcessTransport` over a program's stdin and stdout. `HostLink` spea
 
 import asyncio
 import concurrent.futures
+import time
 
 import serial
 
@@ -13,6 +14,12 @@ from mpseq_aio import framing, link
 
 QUIET = 0.5  # seconds after which an unfinished line of text is shown
 REPLY = 5.0  # seconds for a board to answer at its prompt
+# Bytes on the way to a device at most, as far as it has told (link.TAKEN). An ESP32 behind a UART
+# keeps 259 (MicroPython, ports/esp32/mphalport.c) and drops the rest, while it computes for up to
+# 40 ms: 460 bytes at 115200 baud. The others are for what was on the way when it said HELLO.
+WINDOW = 200
+PATIENCE = 0.5  # seconds without a word of what it has taken, then that is forgotten
+DRAIN = 2.0  # seconds of traffic, then it may take all there is: what it does not tell of is lost
 
 
 class SerialTransport:
@@ -98,8 +105,38 @@ class ProcessTransport:
         self.process.stdin.close()
 
 
+class Window:
+    """How much may be written to a device that tells by and by what it has taken of it."""
+
+    def __init__(self):
+        self.begin()
+
+    def begin(self):
+        """The device has begun anew."""
+        self.out = 0  # bytes that it has not told of
+        self.counts = False  # it has told something
+        self._total = 0
+
+    @property
+    def room(self) -> int:
+        """Bytes that may be written now."""
+        return WINDOW - self.out
+
+    def tell(self, total: int):
+        """The device has taken `total` bytes since it began, modulo 2^32."""
+        step = (total - self._total) & 0xFFFFFFFF
+        self._total = total
+        self.counts = True
+        # Otherwise this counts what was forgotten, too, or from elsewhere: nothing follows.
+        if step <= self.out:
+            self.out -= step
+
+
 class HostLink:
     """Messages to and from a device over a transport; what is not a frame is its text.
+
+    No more than `WINDOW` bytes are on the way to a device. One that does not tell what it has
+    taken gets so many each `PATIENCE`.
 
     Counters in `frames.good`, `frames.bad`, `frames.overlong`; `refused` counts frames that came
     whole but held no message.
@@ -108,24 +145,36 @@ class HostLink:
     def __init__(self, transport):
         self.transport = transport
         self.frames = framing.FrameReader()
+        self.window = Window()
         self.refused = 0
         self._pending = []
         self._reading = None
         self._lock = asyncio.Lock()
+        self._moved = 0.0  # when something was written or taken
+        self._dry = 0.0  # when nothing was out
 
     async def recv(self):
         """Next message (tuple) or line of text (str) from the device; CarrierLost."""
         while not self._pending:
-            # A read survives the time-out: bytes must not be lost with it.
-            if self._reading is None:
-                self._reading = asyncio.ensure_future(self.transport.read())
-            done, _ = await asyncio.wait((self._reading,), timeout=QUIET)
-            if done:
-                reading, self._reading = self._reading, None
-                self.feed(reading.result())
-            else:
+            if not await self._read(QUIET):
                 self._pending.extend(self.frames.idle())
         return self._pending.pop(0)
+
+    async def _read(self, patience):
+        # Takes what comes within so many seconds; False when nothing does. Whoever waits, to hear
+        # or to write, reads for all.
+        if self._reading is None:
+            # A read survives the time-out: bytes must not be lost with it.
+            self._reading = asyncio.ensure_future(self.transport.read())
+        reading = self._reading
+        done, _ = await asyncio.wait((reading,), timeout=patience)
+        if reading.cancelled():
+            raise link.CarrierLost("the line was closed here")
+        if done and reading is self._reading:
+            data = reading.result()  # CarrierLost stays here for the others
+            self._reading = None
+            self.feed(data)
+        return bool(done)
 
     def feed(self, data: bytes):
         """Takes bytes that were read from the transport elsewhere."""
@@ -136,13 +185,47 @@ class HostLink:
                 except link.LinkError as error:
                     self.refused += 1
                     item = f"(bad message from the device: {type(error).__name__}, {error})"
+                if item[0] == link.TAKEN:
+                    self.window.tell(item[1])
+                    self._moved = time.monotonic()
+                    continue
+                if item[0] == link.HELLO:
+                    self.window.begin()
             self._pending.append(item)
+        # Who counts cannot tell before its frame has ended.
+        if self.window.counts and self.frames.inside():
+            self._moved = time.monotonic()
 
     async def send(self, message):
-        """Sends a message tuple; CarrierLost, LinkError."""
-        data = framing.shield(framing.encode(link.encode(message)))
+        """Sends a message tuple when the device has room for it; CarrierLost, LinkError."""
+        await self._write(framing.shield(framing.encode(link.encode(message))))
+
+    async def type(self, data: bytes):
+        """Writes bytes between the frames: what somebody types at a console; CarrierLost."""
+        await self._write(data)
+
+    async def _write(self, data):
         async with self._lock:
-            await self.transport.write(data)
+            at = 0
+            while at < len(data):
+                piece = data[at : at + await self._room()]
+                self.window.out += len(piece)
+                self._moved = time.monotonic()
+                await self.transport.write(piece)
+                at += len(piece)
+
+    async def _room(self):
+        # Waits until something may be written; how much.
+        while True:
+            now = time.monotonic()
+            left = self._moved + PATIENCE - now
+            if left <= 0:
+                self.window.out = 0  # lost on the line, or nobody counts: it cannot be waited for
+            if not self.window.out:
+                self._dry = now
+            if self.window.room and now - self._dry < DRAIN:
+                return self.window.room
+            await self._read(left)
 
     def close(self):
         if self._reading is not None:

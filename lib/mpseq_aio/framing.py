@@ -126,13 +126,14 @@ class FrameReader:
     from a view of the payload, which is overwritten afterwards. `typed`, when it is set, is called
     with the text instead, piece by piece, and with a zero where a frame ends it.
     `bad` counts frames with a wrong CRC or encoding (a cut frame shows up here too), `overlong`
-    frames over the cap, `good` the ones handed out.
+    frames over the cap, `good` the ones handed out, `begun` all that have begun.
     """
 
     def __init__(self, max_payload: int = MAX_PAYLOAD, take=bytes):
         self.good = 0
         self.bad = 0
         self.overlong = 0
+        self.begun = 0
         self._take = take
         size = max_payload + 4
         self._cap = size + size // 254 + 1
@@ -162,6 +163,7 @@ class FrameReader:
             if self._state == _ZERO:
                 if data[at] == _MARK or data[at] == _SHIELD:
                     self._state = _FRAME
+                    self.begun += 1
                     self._shielded = data[at] == _SHIELD
                     self._escaped = False
                     at += 1
@@ -192,6 +194,10 @@ class FrameReader:
             if zero >= 0:
                 at += 1
                 yield from self._finish()
+
+    def inside(self) -> bool:
+        """Whether a frame has begun and not ended."""
+        return self._state == _FRAME or self._state == _SKIP
 
     def _unshield(self, piece):
         out = bytearray()

@@ -16,6 +16,10 @@ frames as bytes: nothing here knows what is in them.
 | PONG                       | room   | (PONG,)                              |
 | COMMAND, only on a cable   | host   | (COMMAND, JSON text)                 |
 | REPORT, only on a cable    | device | (REPORT, JSON text)                  |
+| TAKEN, only on a cable     | device | (TAKEN, bytes)                       |
+
+TAKEN says how many bytes the device has taken from the line since its last HELLO (or since its
+start), modulo 2^32: a UART drops what comes too fast, so the host writes on when it has read this.
 """
 
 import os
@@ -39,6 +43,7 @@ LEAVE = 0x84
 ERROR = 0x85
 PONG = 0x86
 REPORT = 0xC1
+TAKEN = 0xC2
 
 _BARE = (BYE, PING, PONG)
 _LABEL = (ENTER, LEAVE)
@@ -124,6 +129,8 @@ def encode(message) -> bytes:
         return head + _string(message[1])
     if kind in _TEXT:
         out = head + message[1].encode()
+    elif kind == TAKEN:
+        out = head + (message[1] & 0xFFFFFFFF).to_bytes(4, "big")
     elif kind == HELLO:
         out = head + bytes((message[1],)) + message[2].to_bytes(2, "big")
         out += _string(message[3]) + _string(message[4])
@@ -157,6 +164,10 @@ def decode(data):
         message = (kind, label)
     elif kind in _TEXT:
         message, at = (kind, _text(data[1:])), size
+    elif kind == TAKEN:
+        if size < 5:
+            raise Truncated("TAKEN of %d bytes" % size)
+        message, at = (kind, int.from_bytes(data[1:5], "big")), 5
     elif kind == HELLO:
         if size < 4:
             raise Truncated("HELLO of %d bytes" % size)

@@ -2,6 +2,9 @@
 
 import asyncio
 
+# Bytes of one `read`. Small, because the host hears only behind it that they were taken.
+_READ = 64
+
 
 class StdioPort:
     """The REPL's own line, raw: Ctrl-C is a byte like any other until `close`."""
@@ -13,7 +16,7 @@ class StdioPort:
         self._in = sys.stdin.buffer
         self._out = sys.stdout.buffer
         self._one = bytearray(1)
-        self._buffer = bytearray(256)
+        self._buffer = bytearray(_READ)
         self._poll = select.poll()
         self._poll.register(self._in, select.POLLIN)
         self._stream = asyncio.StreamReader(self._in)
@@ -22,7 +25,7 @@ class StdioPort:
         _interrupt_key(-1)
 
     async def read(self) -> bytes:
-        """Waits for the first byte, then takes what is there, up to 256; b"" at the end."""
+        """Waits for the first byte, then takes what is there, up to 64; b"" at the end."""
         # read(n) would block until all n have come; only poll knows that one more is there.
         first = await self._stream.read(1)
         if not first:
@@ -64,8 +67,8 @@ class UartPort:
         pass
 
     async def read(self) -> bytes:
-        """What has come, up to 256 bytes; waits for the first."""
-        return await self._stream.read(256)
+        """What has come, up to 64 bytes; waits for the first."""
+        return await self._stream.read(_READ)
 
     def write(self, data) -> int:
         """Writes; returns how many bytes were taken, or None when there is no room now."""

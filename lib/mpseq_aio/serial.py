@@ -1,7 +1,8 @@
 """A room at the other end of a serial line, where `mpseq bridge` listens: the device's side.
 
 The line may be the REPL's own stdin and stdout, shared with whatever else prints. Bytes may be
-lost; a frame lost with them is noticed by the conversation, not here.
+lost; a frame lost with them is noticed by the conversation, not here. So that a UART need not lose
+any, the host is told how much was taken (`link`, TAKEN), and writes on when it has room.
 """
 
 import asyncio
@@ -15,6 +16,8 @@ __all__ = ("SerialRoom", "StdioPort", "UartPort")
 
 _AGAIN = 2  # seconds between HELLOs while nobody answers
 _MAX_KEPT = 16  # commands and log lines waiting
+_TELL = 64  # bytes taken after which the host is told: a third of what it may have on the way
+_QUIET = 0.02  # seconds after which it is told of fewer
 _GOOD_BYE = 1  # seconds for the last words on a line that takes nothing
 
 
@@ -41,6 +44,9 @@ class SerialRoom:
         self._lines = []
         self._input = asyncio.Lock()
         self._output = asyncio.Lock()
+        self._taken = 0  # bytes read from the port since the last HELLO
+        self._untold = 0  # of these, how many the host does not know of
+        self._telling = None  # the task that will tell of a few
 
     async def open(self):
         """Enters the room; returns the labels present, the own one first. CarrierLost."""
@@ -81,10 +87,13 @@ class SerialRoom:
         except Exception:
             pass
         finally:
-            self._port.close()
+            self.release()
 
     def release(self):
         """Gives the line back to the REPL without a word."""
+        telling, self._telling = self._telling, None
+        if telling:
+            telling.cancel()
         self._port.close()
 
     def listen(self):
@@ -131,6 +140,7 @@ class SerialRoom:
 
     async def _ask(self):
         while True:
+            self._taken = self._untold = 0  # as the host will, when it reads this
             await self._send((link.HELLO, link.VERSION, self.max_frame, self.room, self.wanted))
             await asyncio.sleep(_AGAIN)
 
@@ -156,12 +166,40 @@ class SerialRoom:
                 data = await self._port.read()
                 if not data:
                     raise link.CarrierLost("the serial line has ended")
+                self._taken = (self._taken + len(data)) & 0xFFFFFFFF
+                self._untold += len(data)
                 for message in self._frames.feed(data):
                     # Text on the way in is somebody typing: not for us, see `console`.
                     if isinstance(message, tuple):
                         self._keep(message)
+                self._count()
             except MemoryError:
                 self._no_memory()
+
+    def _count(self):
+        # Who only types has not asked for it.
+        if not self._frames.begun:
+            return
+        if self._untold >= _TELL and not self._output.locked():
+            self._tell()
+        elif not self._telling or self._telling.done():
+            self._telling = asyncio.create_task(self._tell_soon())
+
+    async def _tell_soon(self):
+        await asyncio.sleep(_QUIET)
+        async with self._output:
+            self._tell()
+
+    def _tell(self):
+        # Only where no frame is on its way out. One that is lost costs nothing: the next says all.
+        if not self._untold:
+            return
+        self._untold = 0
+        try:
+            for chunk in self._writer.chunks(b"\xc2", self._taken.to_bytes(4, "big")):
+                self._write(chunk)  # as link.encode
+        except (MemoryError, OSError):  # who waits for more, or has more to say, finds out
+            pass
 
     def _decode(self, data):
         try:
@@ -200,6 +238,8 @@ class SerialRoom:
                 await asyncio.sleep(0)
             while self._lines:
                 self._write(self._lines.pop(0).encode() + b"\r\n")
+            if self._untold >= _TELL:
+                self._tell()
 
     def _write(self, data):
         view = memoryview(data)

@@ -402,6 +402,7 @@ def seeds(name):
                 (link.HELLO, 1, 900, "room", "me"), (link.POST, b"\x11frame"), (link.BYE,),
                 (link.FRAME, "me", b"\x11frame"), (link.WELCOME, ("me", "you")),
                 (link.ENTER, "you"), (link.ERROR, "no"), (link.COMMAND, "{}"),
+                (link.TAKEN, 70000),
             )
         ],
         "fingerprint": [bytes(32)],
