@@ -5,8 +5,10 @@ Losses that the line itself brings cost a pause and a frame, never the connectio
 
 import asyncio
 import contextlib
+import json
 import os
 import random
+from subprocess import PIPE
 
 import pytest
 from test_bridge import until
@@ -20,7 +22,15 @@ from mpseq_aio.chat import Chat
 from mpseq_aio.serial import SerialRoom
 from mpseq_tools import serial_link
 from mpseq_tools.bridge import Bridge
-from mpseq_tools.serial_link import PATIENCE, WINDOW, HostLink, Window
+from mpseq_tools.qemu import BOARDS, Board
+from mpseq_tools.serial_link import (
+    PATIENCE,
+    WINDOW,
+    HostLink,
+    ProcessTransport,
+    SerialTransport,
+    Window,
+)
 
 SIZES = (0, 1, 40, 186, 187, 188, 255, 260, 700, 2000)
 
@@ -311,7 +321,7 @@ async def test_who_types_does_so_between_the_frames():
 async def all_told(host, uart):
     """The host knows of every byte, although it has written the last long ago."""
     while host.window.out:
-        await host._read(1)
+        assert await host._read(5)
     assert not uart.ring and host.window._total == uart.taken
 
 
@@ -367,3 +377,52 @@ async def test_nothing_is_told_inside_a_frame_and_a_closed_room_is_silent():
     await asyncio.sleep(0.1)
     assert uart.back.empty()
     host.close()
+
+
+COUNTS = """
+import asyncio
+from mpseq_aio.serial import SerialRoom
+
+async def main():
+    room = SerialRoom("kitchen", "mini")
+    await room.report("ready")
+    while True:
+        await room.report(len(await room.next_command()))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("name", ["unix", *BOARDS])
+def test_micropython_tells_of_every_byte(name, unix_micropython):
+    @story
+    async def tell():
+        with contextlib.ExitStack() as stack:
+            if name == "unix":
+                process = await asyncio.create_subprocess_exec(
+                    unix_micropython, "-c", COUNTS, stdin=PIPE, stdout=PIPE
+                )
+                stack.callback(process.kill)
+                transport = ProcessTransport(process)
+            else:
+                board = stack.enter_context(Board(name, seed=os.urandom(64)))
+                board.start(COUNTS)
+                transport = SerialTransport(board.port)
+            host = HostLink(transport)
+            stack.callback(host.close)
+
+            async def reported():
+                while True:
+                    message = await host.recv()
+                    if message[0] == link.REPORT:
+                        return json.loads(message[1])
+
+            assert await reported() == "ready"
+            for size in (1, 50, 51, 52, 100, 5000):
+                await host.send((link.COMMAND, '"%s"' % ("x" * size)))
+                assert await reported() == size
+                while host.window.out:
+                    assert await host._read(5)
+            assert host.window.counts and host.frames.bad == 0
+
+    tell()
