@@ -74,7 +74,11 @@ def bridge(
     start: str = typer.Option(None, help='MicroPython to run first, like "import main".'),
     program: str = typer.Option(None, help="A file of MicroPython to run first."),
 ):
-    """Put a device on a serial line into a room. The bridge cannot read what passes."""
+    """Put a device on a serial line into a room. The bridge cannot read what passes.
+
+    A device that resets or is unplugged is waited for, under any name of its port. Exit code 3: no
+    device at the start, or an emulated one has ended.
+    """
     from mpseq_tools import bridge as tool
 
     address = _address(relay)
