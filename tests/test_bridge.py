@@ -10,11 +10,12 @@ import sys
 import tty
 
 import pytest
+from changing import changed
 from test_relay import a_relay, enter, next_of, story
 
 from mpseq_aio import link
 from mpseq_aio.serial import SerialRoom
-from mpseq_tools.bridge import Bridge, parse_address
+from mpseq_tools.bridge import Bridge, keyboard, parse_address
 from mpseq_tools.serial_link import (
     HostLink,
     ProcessTransport,
@@ -399,3 +400,35 @@ async def test_a_program_is_started_through_the_raw_prompt():
     host.close()
     for fd in (master, slave):
         os.close(fd)
+
+
+@story
+async def test_a_device_that_was_in_a_room_by_another_bridge_is_told_to_come_anew():
+    async with a_bridged_device() as at:
+        await at.device.ping()
+        with pytest.raises(link.CarrierLost, match="not in a room: say HELLO"):
+            await at.device.recv()
+        assert await at.device.open() == ("board",)
+        await at.device.ping()
+        assert await at.device.recv() == (link.PONG,)
+
+
+@story
+async def test_what_is_typed_into_the_bridges_terminal_reaches_the_devices_console():
+    ours, terminal = os.openpty()
+    typed = []
+    with open(terminal) as stdin, changed(sys, stdin=stdin):
+        async with a_bridged_device() as at:
+            at.device.console(typed.append)
+            await at.device.open()
+            listening = asyncio.ensure_future(at.device.recv())
+            async with keyboard(at.bridge):
+                os.write(ours, "/who\ngrüße\n".encode())
+                await until(lambda: b"".join(typed).replace(b"\0", b"").count(b"\r") == 2)
+                os.write(ours, b"\x04")  # the end of the input: nothing more is read
+                await asyncio.sleep(0.1)
+            os.write(ours, b"later\n")
+            await asyncio.sleep(0.1)
+            assert b"".join(typed).replace(b"\0", b"") == "/who\rgrüße\r".encode()
+            listening.cancel()
+    os.close(ours)

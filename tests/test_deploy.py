@@ -334,6 +334,29 @@ def test_nobody_invites_it_and_the_last_word_says_who_must(tmp_path, packages):
         assert "has not reached its room" in result.stderr and "127.0.0.1:9" in result.stderr
 
 
+def test_nobody_who_may_invite_it_is_said_before_it_is_waited_for(tmp_path, packages):
+    with UnixBoard(FROZEN, tmp_path / "disk") as board:
+        result = run(board.port, packages, "--patience", "1", "--relay", "127.0.0.1:9")
+        assert result.returncode == 4
+        assert "takes nobody's invitation. Cure: mpseq deploy --invite-by" in result.stdout
+
+
+def test_what_a_board_was_told_once_can_be_taken_back(board, packages):
+    wifi = ("home", "secret")
+    call(board.port, packages, people=[("ana", KEY)], wifi=wifi, host="shed")
+    assert settings(board)["wifi"] and settings(board)["host"] is True
+    call(board.port, packages, wifi=(), host="")
+    assert settings(board)["wifi"] is None and settings(board)["host"] is False
+    assert settings(board)["people"] == [["ana", KEY.hex()]]
+
+
+@pytest.mark.parametrize("carrier", ("serial:", "tcp://nothing", "tls://a:b/c", "espnow:", "x:y"))
+def test_an_address_that_cannot_be_one_never_reaches_the_board(carrier):
+    with pytest.raises(DeployFault) as fault:
+        deploy._check(deploy.Wanted(carrier=carrier))
+    assert "Cure" not in str(fault.value) and fault.value.cure
+
+
 def test_a_program_that_ends_is_not_waited_for(tmp_path, packages):
     mine = tmp_path / "mine.py"
     mine.write_text("# mpseq\nraise MemoryError('not enough')\n")

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import sys
 
 from mpseq_aio import link, tcp
 from mpseq_aio.framing import clean
@@ -38,6 +39,7 @@ class Bridge:
         self._room = None
         self._serving = None
         self._hello = None  # the HELLO being answered
+        self.asked = False  # a program on the device has asked for a room, and has not ended
 
     @property
     def connected(self) -> bool:
@@ -51,7 +53,8 @@ class Bridge:
                 item = await self.link.recv()
                 if isinstance(item, str):
                     self._console(f"{self.label or 'device'}| {item}")
-                    if self._room is not None and _PROMPT.match(item):
+                    if self.asked and _PROMPT.match(item):
+                        self.asked = False
                         self._console("the program on the device has ended: it leaves the room")
                         await self._leave()
                 else:
@@ -75,12 +78,16 @@ class Bridge:
                     await self._room.post(message[1])
         elif kind == link.HELLO:
             # The device repeats HELLO until it is answered; being at it is enough.
+            self.asked = True
             if message != self._hello:
                 await self._leave()
                 self._hello = message
                 self._serving = asyncio.ensure_future(self._serve(message))
         elif kind == link.PING:
-            await self.link.send((link.PONG,))
+            if self._room is None and self._hello is None:  # it was in one with another bridge
+                await self._error("not in a room: say HELLO")
+            else:
+                await self.link.send((link.PONG,))
         elif kind == link.BYE:
             await self._leave()
         elif kind == link.REPORT:
@@ -147,7 +154,7 @@ async def _ping(room):
 
 
 def _hint(bridge, say):
-    if not bridge.connected:
+    if not bridge.asked and not bridge.connected:
         say("nothing on the device has asked for a room yet: start a program on it that uses the")
         say('address "serial:ROOM", or give one here with --program FILE')
 
@@ -169,7 +176,53 @@ def known_devices() -> str:
     return ", ".join(port.device for port in list_ports.comports()) or "none"
 
 
-async def forever(bridge, again, place, say, attend=Bridge.run):
+@contextlib.asynccontextmanager
+async def keyboard(bridge):
+    """What is typed into this terminal goes to the device's console, line by line."""
+    here = sys.stdin
+    if os.name != "posix" or here is None or not here.isatty():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    typing = []
+
+    async def write(line):
+        with contextlib.suppress(link.CarrierLost):  # which is told elsewhere
+            await bridge.link.type(line.rstrip("\n").encode() + b"\r")
+
+    def read():
+        if not _in_front(here.fileno()):
+            return
+        line = here.readline()
+        if not line:
+            loop.remove_reader(here.fileno())
+            return
+        typing[:] = [one for one in typing if not one.done()] + [loop.create_task(write(line))]
+
+    loop.add_reader(here.fileno(), read)
+    try:
+        yield
+    finally:
+        loop.remove_reader(here.fileno())
+        for one in typing:
+            one.cancel()
+
+
+def _in_front(terminal):
+    """Whether it is for us: in a shell's background the line is somebody else's."""
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:  # not the terminal that we were started at
+        return True
+
+
+async def attend(bridge):
+    """Runs a bridge, with this terminal as its device's console."""
+    async with keyboard(bridge):
+        await bridge.run()
+
+
+async def forever(bridge, again, place, say, attend=attend):
     """Runs `bridge`; whenever its device went away, waits until it is back in its `place` and runs
     the bridge that `await again(transport)` makes. Ends only by being cancelled.
 
@@ -220,10 +273,10 @@ async def _run(device, address, room, label, baudrate, start, say, comes_back):
             bridge.link.feed(await serial_link.start_program(transport, start))
         return bridge
 
-    async def attend(bridge):
+    async def attend_with_hint(bridge):
         hint = asyncio.get_running_loop().call_later(HINT, _hint, bridge, say)
         try:
-            await bridge.run()
+            await attend(bridge)
         finally:
             hint.cancel()
 
@@ -238,9 +291,9 @@ async def _run(device, address, room, label, baudrate, start, say, comes_back):
         bridge = await begin(transport)
         say(f"bridge: {device} to the relay at {host}:{port}; stop with Ctrl-C")
         if place is not None:
-            await forever(bridge, begin, place, say, attend)
+            await forever(bridge, begin, place, say, attend_with_hint)
         else:
-            await attend(bridge)
+            await attend_with_hint(bridge)
     except link.CarrierLost as error:
         say(f"mpseq: {error}.")
         say("Cure: plug the device in again and start the bridge again.")

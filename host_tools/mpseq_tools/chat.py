@@ -40,6 +40,7 @@ POLICIES = {
     "unanimous": membership.UNANIMOUS,
 }
 STOP = object()  # the input has ended
+_SHORT = 200  # bytes of text/csv and the like that are shown as they are
 
 
 class Console:
@@ -232,8 +233,10 @@ class LineChat:
         self.console.say(f"#{event.number} <{event.nick}> {show_text(event.text)}")
 
     def _on_data(self, event):
-        size = len(event.data)
-        self.console.say(f"#{event.number} <{event.nick}> [{event.content_type}, {size} bytes]")
+        what = f"{event.content_type}, {len(event.data)} bytes"
+        if event.content_type.startswith("text/") and len(event.data) <= _SHORT:
+            what += ": " + show_text(bytes(event.data).decode(errors="replace"))
+        self.console.say(f"#{event.number} <{event.nick}> [{what}]")
 
     def _on_confirmed(self, event):
         if len(self.chat.members) == 1:

@@ -1,6 +1,7 @@
 """`mpseq`: the command line. Each command imports only what it needs."""
 
 import asyncio
+import os
 from typing import Annotated
 
 import typer
@@ -172,7 +173,9 @@ def deploy(
     nick: str = typer.Option(None, help="The board's name in the conversation, 1-32 bytes."),
     room: str = typer.Option(None, help="Room that it reaches through this cable and a bridge."),
     carrier: str = typer.Option(None, help="Or another way, like tcp://HOST:PORT/ROOM."),
-    wifi: str = typer.Option(None, metavar="SSID", help="Its Wi-Fi. The password is asked for."),
+    wifi: str = typer.Option(
+        None, metavar="SSID", help='Its Wi-Fi, whose password is asked for; "" for none.'
+    ),
     wifi_password_file: str = typer.Option(
         None, help="Or it is in this file, or in the variable MPSEQ_WIFI_PASSWORD."
     ),
@@ -180,7 +183,7 @@ def deploy(
         list[str], typer.Option(metavar="NICK=KEY", help="Who may invite it; several times.")
     ] = [],  # noqa: B006
     host: str = typer.Option(
-        None, metavar="NAME", help="It founds this conversation, and invites those people."
+        None, metavar="NAME", help='It founds this and invites those people; "": no more.'
     ),
     watchdog: int = typer.Option(
         None, min=0, max=600, help="Seconds without progress, 5-600; 0: none."
@@ -196,8 +199,9 @@ def deploy(
 ):
     """Make a board with MicroPython a member: library, settings, identity; start it.
 
-    What is there already is not sent again, and what is not said stays as it is on the board.
-    Exit code 3: no board; 4: it has not joined in time. Tried on emulated boards only.
+    The first time it wants --nick, --room or --carrier, and --invite-by or --host. What is there
+    already is not sent again, and what is not said stays as it is on the board. Exit code 3: no
+    board; 4: it has not joined in time. Tried on emulated boards only.
     """
     from mpseq_tools import deploy as tool
     from mpseq_tools import ports
@@ -212,7 +216,7 @@ def deploy(
         wanted = tool.Wanted(
             nick=nick,
             carrier=f"serial:{room}" if room else carrier,
-            wifi=(wifi, tool.wifi_password(wifi_password_file)) if wifi else None,
+            wifi=wifi and (wifi, tool.wifi_password(wifi_password_file)),
             people=tool.parse_people(invite_by),
             host=host,
             watchdog=watchdog,
@@ -314,6 +318,8 @@ def _save(transcript, data, path, option):
 def _start_record(path):
     from mpseq_tools import transcript
 
+    if os.path.exists(path) and os.path.getsize(path):
+        raise typer.BadParameter(f"{path} is there already", param_hint="--record")
     _save(transcript, None, path, "--record")  # now, not when it is too late
     typer.echo(
         f"!!! WARNING: --record: all secrets of this conversation go into {path}.\n"

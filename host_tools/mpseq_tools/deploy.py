@@ -17,6 +17,8 @@ import time
 
 from mpseq.errors import FrameError
 from mpseq.primitives import check_x25519_key
+from mpseq_aio import link
+from mpseq_aio.address import room_at
 from mpseq_aio.plain import clean
 from mpseq_board import config
 
@@ -27,6 +29,7 @@ from .repl import Refused, Repl
 
 INJECTION = 64  # bytes of the host's entropy
 MAIN = "from mpseq_board.node import run\n\nrun()\n"  # of a board without a folder in boards/
+_ADDRESS = "--room NAME, or --carrier like tcp://192.168.1.2:7676/NAME"
 _OLD_MAIN = "/main.old.py"
 _NAMED = re.compile("(tcp|tls|udp)://[^/]*[A-Za-z]")  # not of an IPv4 address
 _ROOT = pathlib.Path(__file__).resolve().parents[2]  # of a checkout
@@ -149,9 +152,9 @@ class DeployFault(Fault):
 class Wanted:
     """What the user asked for. What is None stays on the board as it is.
 
-    `wifi`: (ssid, password); `people`: [(nick, 32-byte key)] who may invite; `host`: the name of
-    the conversation that the board founds; `main`: a file, or `example`: a name in
-    boards/examples.
+    `wifi`: (ssid, password), or () for none; `people`: [(nick, 32-byte key)] who may invite;
+    `host`: the name of the conversation that the board founds, or "" for none; `main`: a file, or
+    `example`: a name in boards/examples.
     """
 
     nick: str | None = None
@@ -169,12 +172,14 @@ class Wanted:
         for name in ("nick", "carrier", "watchdog"):
             if getattr(self, name) is not None:
                 given[name] = getattr(self, name)
-        if self.wifi:
-            given["wifi"] = {"ssid": self.wifi[0], "password": self.wifi[1]}
+        if self.wifi is not None:
+            given["wifi"] = {"ssid": self.wifi[0], "password": self.wifi[1]} if self.wifi else None
         if self.people:
             given["people"] = [[nick, key.hex()] for nick, key in self.people]
+        if self.host is not None:
+            given["host"] = bool(self.host)
         if self.host:
-            given.update(host=True, name=self.host)
+            given["name"] = self.host
         return given
 
 
@@ -311,8 +316,17 @@ def _check(wanted):
     whole = {"nick": "x", "carrier": "serial:x", **wanted.settings()}
     try:
         config.check(whole)
+        kind, _, rest = whole["carrier"].partition(":")
+        if kind in ("tcp", "tls", "udp"):
+            room_at(whole["carrier"])
+        else:  # what is behind the others is not on this machine
+            link.check_name(rest)
+    except link.LinkError as error:
+        raise DeployFault(f"{whole['carrier']}: no room in it ({error})", _ADDRESS) from None
     except config.ConfigError as error:
-        raise DeployFault(str(error), "say it otherwise") from None
+        raise DeployFault(str(error).partition(". Cure: ")[0], "say it otherwise") from None
+    except ValueError as error:
+        raise DeployFault(str(error), _ADDRESS) from None
 
 
 def _configure(repl, wanted, say):

@@ -44,6 +44,8 @@ async def start(port, baud, relay, member, patience, stay=False, say=print) -> i
         if not patience:
             say(f"started. Its way into the room: {bridge_line}" if serial else "started")
             return 0
+        if not member.host and not member.people:
+            say("careful: it takes nobody's invitation. Cure: mpseq deploy --invite-by NICK=KEY")
         outcome = await _watch(line, relay, member, patience, place, say)
     except link.CarrierLost as error:
         raise StartFault(str(error), "plug it in again; mpseq deploy") from None
@@ -74,8 +76,7 @@ async def start(port, baud, relay, member, patience, stay=False, say=print) -> i
 
 
 def _inviters(member):
-    nicks = [nick for nick, _ in member.people]
-    return " or ".join(nicks) if nicks else "nobody whom it knows (give --invite-by NICK=KEY)"
+    return " or ".join(nick for nick, _ in member.people) or "somebody"
 
 
 async def _watch(line, relay, member, patience, place, say):
