@@ -432,3 +432,20 @@ async def test_what_is_typed_into_the_bridges_terminal_reaches_the_devices_conso
             assert b"".join(typed).replace(b"\0", b"") == "/who\rgrüße\r".encode()
             listening.cancel()
     os.close(ours)
+
+
+@story
+async def test_what_is_left_of_a_damaged_frame_is_not_the_end_of_a_program():
+    async with a_bridged_device() as at:
+        assert await at.device.open() == ("board",)
+        for said in (b"\x04\x02\x02\xc2\x01\x07\xa4,", b"\x04", b"\x04x>"):
+            os.write(at.master, b"\r\n" + said + b"\r\n")
+        await until(lambda: len([one for one in at.lines if "\\x04" in one]) == 3)
+        await asyncio.sleep(0.1)
+        assert at.bridge.connected and not any("has ended" in line for line in at.lines)
+    for said in (b"\x04\x04>", b"\x04>", b"\x04Traceback (most recent call last):", b">>> "):
+        async with a_bridged_device() as at:
+            assert await at.device.open() == ("board",)
+            os.write(at.master, b"\r\n" + said + b"\r\n")
+            await until(lambda at=at: not at.bridge.connected)
+            assert any("has ended" in line for line in at.lines)

@@ -13,8 +13,9 @@ from mpseq_aio.framing import clean
 from . import qemu, replug, serial_link
 
 # What a device prints when no program of ours runs on it any more: a prompt, the end of a program
-# that was started through the raw REPL (Ctrl-D), or the banner after a reset.
-_PROMPT = re.compile(r">>> |>>>$|\\x04|MicroPython v\d")
+# that was started through the raw REPL (Ctrl-D; what is left of a damaged frame may begin so too),
+# or the banner after a reset.
+_PROMPT = re.compile(r">>> |>>>$|\\x04(\\x04)?>|\\x04Traceback |MicroPython v\d")
 HINT = 8.0  # seconds without a word of the device, then the user is told what is missing
 PING = 20.0  # seconds between signs of life to the relay
 
