@@ -92,21 +92,25 @@ async def converse(ours, theirs):
     """A desktop and a member from files, at two addresses of one room, talk."""
     async with Chat(Identity.generate(os.urandom), "desk", ours) as chat:
         process = await start(MEMBER % theirs)
-        key = bytes.fromhex((await process.stdout.readline()).split()[1].decode())
-        chat.create("house")
-        heard = []
-        async for event in chat.events():
-            if isinstance(event, Entered):
-                chat.invite([("porch", key)])
-            if isinstance(event, events.Text):
-                heard.append((event.nick, event.text))
-                if len(heard) == 1:
-                    await chat.send("one")
-                if event.text == "heard one":
-                    break
-        assert heard == [("porch", "here I am"), ("desk", "one"), ("porch", "heard one")]
-        await chat.send("bye")
-        assert (await asyncio.wait_for(process.communicate(), 20))[0].split() == [b"well"]
+        try:
+            key = bytes.fromhex((await process.stdout.readline()).split()[1].decode())
+            chat.create("house")
+            heard = []
+            async for event in chat.events():
+                if isinstance(event, Entered):
+                    chat.invite([("porch", key)])
+                if isinstance(event, events.Text):
+                    heard.append((event.nick, event.text))
+                    if len(heard) == 1:
+                        await chat.send("one")
+                    if event.text == "heard one":
+                        break
+            assert heard == [("porch", "here I am"), ("desk", "one"), ("porch", "heard one")]
+            await chat.send("bye")
+            assert (await asyncio.wait_for(process.communicate(), 20))[0].split() == [b"well"]
+        finally:
+            if process.returncode is None:
+                process.kill()
 
 
 @told
