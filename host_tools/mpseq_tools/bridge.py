@@ -155,7 +155,7 @@ async def _ping(room):
 
 
 def _hint(bridge, say):
-    if not bridge.asked and not bridge.connected:
+    if not bridge.asked:
         say("nothing on the device has asked for a room yet: start a program on it that uses the")
         say('address "serial:ROOM", or give one here with --program FILE')
 
