@@ -15,6 +15,7 @@ from test_bridge import until
 from mpseq_aio import link
 from mpseq_tools.bridge import Bridge
 from mpseq_tools.qemu import Board
+from mpseq_tools.rooms import Rooms
 from mpseq_tools.serial_link import SerialTransport
 
 # Behind the name of a board: plain MicroPython, and the library as files on its disk.
@@ -71,7 +72,10 @@ class Plugged:
     async def __aenter__(self):
         self.line = SerialTransport(self.board.port)
         self.bridge = Bridge(
-            self.line, "127.0.0.1", self._relay.port, console=self.lines.append, label="board"
+            self.line,
+            Rooms.relay(port=self._relay.port),
+            console=self.lines.append,
+            label="board",
         )
         self._running = asyncio.ensure_future(self._run())
         return self

@@ -15,7 +15,8 @@ from test_relay import a_relay, enter, next_of, story
 
 from mpseq_aio import link
 from mpseq_aio.serial import SerialRoom
-from mpseq_tools.bridge import Bridge, keyboard, parse_address
+from mpseq_tools.bridge import Bridge, keyboard
+from mpseq_tools.rooms import Rooms
 from mpseq_tools.serial_link import (
     HostLink,
     ProcessTransport,
@@ -98,14 +99,16 @@ class Setting:
 
 
 @contextlib.asynccontextmanager
-async def a_bridged_device(seed=1, **options):
+async def a_bridged_device(seed=1, room=None, **options):
     async with a_relay() as relay:
         master, slave = os.openpty()
         tty.setraw(slave)
         path = os.ttyname(slave)
         lines = []
         noisy = Noisy(SerialTransport(path), seed)
-        bridge = Bridge(noisy, "127.0.0.1", relay.port, console=lines.append, **options)
+        rooms = Rooms.relay(port=relay.port)
+        rooms.name = room
+        bridge = Bridge(noisy, rooms, console=lines.append, **options)
         running = asyncio.ensure_future(bridge.run())
         device = SerialRoom("kitchen", "board", PtyPort(master), patience=10)
         setting = Setting(relay, bridge, device, lines, running)
@@ -302,16 +305,6 @@ def test_a_missing_device_is_named_with_the_cure():
     assert "Cure: " in result.stdout
 
 
-def test_addresses():
-    assert parse_address("127.0.0.1:1234") == ("127.0.0.1", 1234)
-    assert parse_address("relay.local") == ("relay.local", 7676)
-    assert parse_address("[::1]:99") == ("::1", 99)
-    assert parse_address("::1") == ("::1", 7676)
-    for wrong in ("a:b", "a:0", ":1", "a:99999"):
-        with pytest.raises(ValueError, match="HOST:PORT"):
-            parse_address(wrong)
-
-
 ECHO = """
 import asyncio, sys
 from mpseq_aio import link
@@ -348,7 +341,9 @@ def test_micropython_takes_part_over_its_stdin_and_stdout(unix_micropython):
             )
             lines = []
             bridge = Bridge(
-                ProcessTransport(process), "127.0.0.1", relay.port, console=lines.append
+                ProcessTransport(process),
+                Rooms.relay("127.0.0.1", relay.port),
+                console=lines.append
             )
             running = asyncio.ensure_future(bridge.run())
             try:

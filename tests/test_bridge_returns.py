@@ -21,6 +21,7 @@ from mpseq_aio import link
 from mpseq_aio.serial import SerialRoom
 from mpseq_tools import bridge, qemu, replug, start
 from mpseq_tools.deploy import Member
+from mpseq_tools.rooms import Rooms
 
 
 class Socket:
@@ -96,8 +97,8 @@ async def running(coroutine):
 
 def bridging(socket, relay, start=None, device=None):
     """The `mpseq bridge` command."""
-    address = ("127.0.0.1", relay.port)
-    return running(bridge.run(device or socket.path, address, None, None, 115200, start))
+    rooms = Rooms.relay("127.0.0.1", relay.port)
+    return running(bridge.run(device or socket.path, rooms, None, 115200, start))
 
 
 class Screen:
@@ -386,8 +387,8 @@ def test_a_deployed_board_has_its_bridge_again_where_deploy_stays(tmp_path, rese
         board = Socket(tmp_path).plug()
         async with a_relay() as relay:
             ana = await enter(relay, "ana")
-            address = ("127.0.0.1", relay.port)
-            staying = start.start(board.path, 115200, address, member(), 20, True, lines.append)
+            rooms = Rooms.relay("127.0.0.1", relay.port)
+            staying = start.start(board.path, 115200, rooms, member(), 20, True, lines.append)
             async with running(staying) as task:
                 await board.room.open()
                 if reset == "after":
@@ -410,8 +411,8 @@ def test_a_deployed_board_that_goes_away_where_deploy_does_not_stay_is_a_fault(t
     async def tell():
         board = Socket(tmp_path).plug()
         async with a_relay() as relay:
-            address = ("127.0.0.1", relay.port)
-            async with running(start.start(board.path, 115200, address, member(), 20)) as task:
+            rooms = Rooms.relay("127.0.0.1", relay.port)
+            async with running(start.start(board.path, 115200, rooms, member(), 20)) as task:
                 await board.room.open()
                 board.pull()
                 with pytest.raises(start.StartFault, match="went away"):

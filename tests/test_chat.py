@@ -15,6 +15,7 @@ from mpseq.errors import LocalError
 from mpseq_aio import chat as aio
 from mpseq_aio import link, tcp
 from mpseq_tools.bridge import Bridge
+from mpseq_tools.rooms import Rooms
 from mpseq_tools.serial_link import ProcessTransport
 
 LIB = pathlib.Path(__file__).resolve().parent.parent / "lib"
@@ -254,7 +255,9 @@ def test_the_same_class_runs_on_micropython(unix_micropython):
             )
             lines = []
             bridge = Bridge(
-                ProcessTransport(process), "127.0.0.1", relay.port, console=lines.append
+                ProcessTransport(process),
+                Rooms.relay("127.0.0.1", relay.port),
+                console=lines.append
             )
             running = asyncio.ensure_future(bridge.run())
 

@@ -13,6 +13,7 @@ from mpseq import events
 from mpseq_aio import link
 from mpseq_tools.bridge import Bridge
 from mpseq_tools.qemu import BOARDS, Board
+from mpseq_tools.rooms import Rooms
 from mpseq_tools.serial_link import SerialTransport
 
 ECHO = """
@@ -39,7 +40,7 @@ class Bridged:
     def __init__(self, board, relay):
         self.lines = []
         self.line = Noisy(SerialTransport(board.port), 1)
-        self.bridge = Bridge(self.line, "127.0.0.1", relay.port, console=self.lines.append)
+        self.bridge = Bridge(self.line, Rooms.relay(port=relay.port), console=self.lines.append)
 
     async def __aenter__(self):
         self._running = asyncio.ensure_future(self.bridge.run())

@@ -13,6 +13,7 @@ from test_relay import story
 from mpseq_tools import deploy as deploy_module
 from mpseq_tools.bridge import Bridge
 from mpseq_tools.qemu import Board
+from mpseq_tools.rooms import Rooms
 from mpseq_tools.serial_link import SerialTransport
 
 
@@ -42,7 +43,9 @@ def test_an_empty_board_joins_and_comes_back_by_itself(name, linked, packages, t
             with Board(name, linked, seed=os.urandom(64), disk=disk, prompt=False) as board:
                 lines = []
                 bridge = Bridge(
-                    SerialTransport(board.port), "127.0.0.1", relay.port, console=lines.append
+                    SerialTransport(board.port),
+                    Rooms.relay("127.0.0.1", relay.port),
+                    console=lines.append
                 )
                 running = asyncio.ensure_future(bridge.run())
                 try:

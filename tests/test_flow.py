@@ -23,6 +23,7 @@ from mpseq_aio.serial import SerialRoom
 from mpseq_tools import serial_link
 from mpseq_tools.bridge import Bridge
 from mpseq_tools.qemu import BOARDS, Board
+from mpseq_tools.rooms import Rooms
 from mpseq_tools.serial_link import (
     PATIENCE,
     WINDOW,
@@ -43,7 +44,7 @@ def frames(*sizes):
 async def bridged(uart):
     """A relay, and the bridge of whatever is on this line."""
     async with a_relay() as relay:
-        bridge = Bridge(uart.host, "127.0.0.1", relay.port, console=lambda line: None)
+        bridge = Bridge(uart.host, Rooms.relay("127.0.0.1", relay.port), console=lambda line: None)
         running = asyncio.ensure_future(bridge.run())
         try:
             yield relay, bridge

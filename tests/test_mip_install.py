@@ -22,6 +22,7 @@ from mpseq_tools import mip, serial_link
 from mpseq_tools.bridge import Bridge
 from mpseq_tools.qemu import Board, firmware_path
 from mpseq_tools.repl import Repl
+from mpseq_tools.rooms import Rooms
 
 PLAIN = firmware_path("").parents[1] / "unix" / "micropython-plain"
 
@@ -66,7 +67,7 @@ def test_a_program_chats_after_mpremote_mip_install(packages, tmp_path, place, a
         async def tell():
             line = serial_link.SerialTransport(port)
             async with a_relay() as relay, people(relay, "ana") as (ana,):
-                bridge = Bridge(line, "127.0.0.1", relay.port, console=print)
+                bridge = Bridge(line, Rooms.relay("127.0.0.1", relay.port), console=print)
                 bridge.link.feed(await serial_link.start_program(line, BOARD))
                 running = asyncio.ensure_future(bridge.run())
                 try:

@@ -1,4 +1,4 @@
-"""Puts a device on a serial line into a room on a relay. It reads nothing but the envelope."""
+"""Puts a device on a serial line into a room, anywhere. It reads nothing but the envelope."""
 
 import asyncio
 import contextlib
@@ -7,10 +7,11 @@ import os
 import re
 import sys
 
-from mpseq_aio import link, tcp
+from mpseq_aio import link
 from mpseq_aio.framing import clean
 
 from . import qemu, replug, serial_link
+from .rooms import AddressFault
 
 # What a device prints when no program of ours runs on it any more: a prompt, the end of a program
 # that was started through the raw REPL (Ctrl-D; what is left of a damaged frame may begin so too),
@@ -23,16 +24,15 @@ PING = 20.0  # seconds between signs of life to the relay
 class Bridge:
     """One device, one room at a time. `run` serves until the device goes away.
 
-    The device's HELLO names room and label; `room` and `label` given here win over it.
+    `rooms`: where its room is, a mpseq_tools.rooms.Rooms. The device's HELLO names room and label;
+    a room that `rooms` names and a `label` given here win over it.
     `console` takes a line of text: what the device prints, and what happens to the connection.
     For programs that drive a device: `await command(value)`, and `reports`, an asyncio.Queue of
     decoded REPORTs (the oldest of over 1,000 are dropped).
     """
 
-    def __init__(self, transport, host, port, *, room=None, label=None, console=print):
-        self.host = host
-        self.port = port
-        self.room = room
+    def __init__(self, transport, rooms, *, label=None, console=print):
+        self.rooms = rooms
         self.label = label
         self.reports = asyncio.Queue(1000)
         self.link = serial_link.HostLink(transport)
@@ -112,9 +112,7 @@ class Bridge:
         try:
             if version != link.VERSION:
                 raise link.CarrierLost(f"link version {version}, here it is {link.VERSION}")
-            room = tcp.TcpRoom(
-                self.host, self.port, self.room or name, self.label or label, max_frame
-            )
+            room = self.rooms.room(self.rooms.name or name, self.label or label, max_frame)
             labels = await room.open()
             self._room = room
             self._hello = None
@@ -125,7 +123,7 @@ class Bridge:
                 message = await room.recv()
                 if message[0] != link.PONG:
                     await self.link.send(message)
-        except link.CarrierLost as error:
+        except (link.CarrierLost, AddressFault) as error:
             self._console(clean(str(error)))
             with contextlib.suppress(link.CarrierLost):
                 await self._error(str(error))
@@ -158,16 +156,6 @@ def _hint(bridge, say):
     if not bridge.asked:
         say("nothing on the device has asked for a room yet: start a program on it that uses the")
         say('address "serial:ROOM", or give one here with --program FILE')
-
-
-def parse_address(text: str):
-    """`("host", port)` of "host:port", "host" or "[v6]:port"; ValueError says what is wrong."""
-    host, colon, port = text.rpartition(":")
-    if not colon or host.count(":") and not host.endswith("]"):
-        host, port = text, str(tcp.DEFAULT_PORT)
-    if not port.isdigit() or not 0 < int(port) < 65536 or not host.strip("[]"):
-        raise ValueError(f"{text!r} is not HOST:PORT, like 127.0.0.1:{tcp.DEFAULT_PORT}")
-    return host.strip("[]"), int(port)
 
 
 def known_devices() -> str:
@@ -244,7 +232,7 @@ async def forever(bridge, again, place, say, attend=attend):
         transport = await place.back(say)
 
 
-async def run(device, address, room, label, baudrate, start) -> int:
+async def run(device, rooms, label, baudrate, start) -> int:
     """The `mpseq bridge` command; returns the exit code: 3 when the device is not there.
 
     A device that goes away later is waited for. An emulated board is not: its end is the end.
@@ -254,21 +242,19 @@ async def run(device, address, room, label, baudrate, start) -> int:
         print(line, flush=True)
 
     if device not in qemu.BOARDS:
-        return await _run(device, address, room, label, baudrate, start, say, True)
+        return await _run(device, rooms, label, baudrate, start, say, True)
     try:
         with qemu.Board(device, seed=os.urandom(qemu.SEED_SIZE)) as board:
             say(f"bridge: an emulated board, {device}, is switched on at {board.port}")
-            return await _run(board.port, address, room, label, baudrate, start, say, False)
+            return await _run(board.port, rooms, label, baudrate, start, say, False)
     except qemu.BoardError as error:
         say(f"mpseq: {error}.")
         return 3
 
 
-async def _run(device, address, room, label, baudrate, start, say, comes_back):
-    host, port = address
-
+async def _run(device, rooms, label, baudrate, start, say, comes_back):
     async def begin(transport):
-        bridge = Bridge(transport, host, port, room=room, label=label, console=say)
+        bridge = Bridge(transport, rooms, label=label, console=say)
         if start:
             # After a reset as well, which has ended it.
             bridge.link.feed(await serial_link.start_program(transport, start))
@@ -290,7 +276,7 @@ async def _run(device, address, room, label, baudrate, start, say, comes_back):
     try:
         place = replug.Place(device, baudrate) if comes_back else None
         bridge = await begin(transport)
-        say(f"bridge: {device} to the relay at {host}:{port}; stop with Ctrl-C")
+        say(f"bridge: {device} into {rooms}; stop with Ctrl-C")
         if place is not None:
             await forever(bridge, begin, place, say, attend_with_hint)
         else:

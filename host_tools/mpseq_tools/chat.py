@@ -10,10 +10,11 @@ import time
 from mpseq import fingerprint, membership
 from mpseq.errors import LocalError, MpseqError
 from mpseq_aio import chat as aio
-from mpseq_aio import link, tcp
+from mpseq_aio import link
 from mpseq_aio.framing import clean
 
 from . import keys, transcript
+from .faults import Fault
 
 HELP = """\
 /create NAME            found a conversation; with policy=creator only you invite and expel,
@@ -392,7 +393,7 @@ def read_lines(queue, loop, fd=0):
 
 
 async def run(
-    nick: str, room: str, address, profile: str, label=None, record=None, psk=b"", suite=1
+    nick: str, rooms, profile: str, label=None, record=None, psk=b"", suite=1
 ) -> int:
     """The `mpseq chat` command; returns the exit code."""
     console = Console()
@@ -407,14 +408,17 @@ async def run(
     console.say(f"* your fingerprint: {identity.fingerprint}")
     draws = transcript.Draws() if record else os.urandom
     try:
-        carrier = tcp.TcpRoom(*address, room, label or link.any_label())
+        carrier = rooms.room(label=label)
         chat = aio.Chat(identity, nick, carrier, draws, psk=psk)
         recorder = transcript.Recorder(chat.conversation, draws) if record else None
         await chat.open()
-    except (MpseqError, link.LinkError) as error:
+    except Fault as fault:
+        print(f"mpseq: {fault}.\nCure: {fault.cure}.", file=sys.stderr)
+        return fault.code
+    except MpseqError as error:
         reason = f"{type(error).__name__}: {error}"
-        print(f"mpseq: nick or room cannot be used ({reason}).", file=sys.stderr)
-        print("Cure: a nick has 1-32 bytes, a room 1-64, of printable text.", file=sys.stderr)
+        print(f"mpseq: that nick cannot be used ({reason}).", file=sys.stderr)
+        print("Cure: a nick has 1-32 bytes of printable text.", file=sys.stderr)
         return 2
     except link.CarrierLost as error:
         print(f"mpseq: {error}.", file=sys.stderr)

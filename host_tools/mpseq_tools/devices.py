@@ -16,6 +16,7 @@ from mpseq_aio.agent import Agent
 from . import serial_link
 from .bridge import Bridge
 from .qemu import BOARDS, Board
+from .rooms import Rooms
 
 AGENT = "import mpseq_aio.agent; mpseq_aio.agent.main()"
 _UNIX_HEAP = "320K"  # 64-bit objects are twice as large: what 160 KiB are to a board
@@ -202,7 +203,7 @@ def _local(name):
 
 def _bridged(name, kind, transport, host, port, release, first=b""):
     lines = []
-    bridge = Bridge(transport, host, port, console=lines.append)
+    bridge = Bridge(transport, Rooms.relay(host, port), console=lines.append)
     bridge.link.feed(first)
     running = asyncio.ensure_future(bridge.run())
     device = Device(name, kind, bridge.command, bridge.reports, [running], release)

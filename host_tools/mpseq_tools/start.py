@@ -25,7 +25,7 @@ class StartFault(Fault):
         self.code = code
 
 
-async def start(port, baud, relay, member, patience, stay=False, say=print) -> int:
+async def start(port, baud, rooms, member, patience, stay=False, say=print) -> int:
     """Starts boot.py and main.py and waits `patience` seconds (0: not at all) until the board is
     in a conversation; the exit code: 0, or 4 when it is not. `stay`: bridges it for ever then, and
     waits for it whenever a reset or somebody has taken it off its cable.
@@ -33,7 +33,7 @@ async def start(port, baud, relay, member, patience, stay=False, say=print) -> i
     A board whose carrier is this cable reaches the room through the bridge that is in here.
     """
     serial = member.carrier.startswith("serial:")
-    bridge_line = f"mpseq bridge --device {port} --relay {relay[0]}:{relay[1]}"
+    bridge_line = f"mpseq bridge --device {port} --relay {rooms}"
     try:
         line = serial_link.SerialTransport(port, baud)
     except link.CarrierLost as error:
@@ -46,7 +46,7 @@ async def start(port, baud, relay, member, patience, stay=False, say=print) -> i
             return 0
         if not member.host and not member.people:
             say("careful: it takes nobody's invitation. Cure: mpseq deploy --invite-by NICK=KEY")
-        outcome = await _watch(line, relay, member, patience, place, say)
+        outcome = await _watch(line, rooms, member, patience, place, say)
     except link.CarrierLost as error:
         raise StartFault(str(error), "plug it in again; mpseq deploy") from None
     finally:
@@ -58,7 +58,7 @@ async def start(port, baud, relay, member, patience, stay=False, say=print) -> i
     if outcome == "away":
         raise StartFault(
             f"it has not reached its room, {member.carrier}, within {patience} s; above is why",
-            f"start the relay ({relay[0]}:{relay[1]}, or name another with --relay)"
+            f"start what carries the rooms ({rooms}), or name another with --relay"
             if serial
             else "is that address right, does the relay run, does the Wi-Fi work?",
             4,
@@ -79,7 +79,7 @@ def _inviters(member):
     return " or ".join(nick for nick, _ in member.people) or "somebody"
 
 
-async def _watch(line, relay, member, patience, place, say):
+async def _watch(line, rooms, member, patience, place, say):
     """"joined", "late", "away" (not even in the room), or what it said when it ended.
 
     With a `place` it is bridged for ever once it has joined.
@@ -105,7 +105,7 @@ async def _watch(line, relay, member, patience, place, say):
             last.append(said)
 
     async def begin(line):
-        return Bridge(line, *relay, console=console)
+        return Bridge(line, rooms, console=console)
 
     bridge = await begin(line)
     bridging = bridge.run() if place is None else forever(bridge, begin, place, say)

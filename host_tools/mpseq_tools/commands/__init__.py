@@ -1,0 +1,88 @@
+"""The commands of `mpseq`, a file each. Each imports what it needs when it is called."""
+
+import asyncio
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Deniable, forward-secret group chat between desktops and MicroPython boards.",
+)
+
+
+def _version(wanted):
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"mpseq {version('mpseq')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Show the version and end."
+    ),
+):
+    pass
+
+
+def finish(coroutine):
+    """Runs an async command and ends with its exit code; Ctrl-C is a wish, not a crash."""
+    try:
+        code = asyncio.run(coroutine)
+    except KeyboardInterrupt:
+        code = 0
+    raise typer.Exit(code)
+
+
+def stop(what, cure, code=2):
+    """Ends the command with what is wrong and how to mend it."""
+    typer.echo(f"mpseq: {what}\nCure: {cure}", err=True)
+    raise typer.Exit(code)
+
+
+def source(path, option="--program"):
+    """The text of a file that an option names."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeError) as error:
+        raise typer.BadParameter(f"{path}: {error}", param_hint=option) from None
+
+
+def save(transcript, data, path, option):
+    """Writes a transcript where an option says."""
+    try:
+        transcript.save(data, path)
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: {error.strerror}", param_hint=option) from None
+
+
+CARRIER = "Address of the room, like mqtt://HOST/ROOM, in the place of --relay and --room."
+RELAY = "Where the rooms are: HOST:PORT of a relay, or an address without a room."
+SECRET = "A file with the password of that account, or the relay's token; or in MPSEQ_PASSWORD."
+
+
+def rooms_at(relay, carrier=None, room=None, secret_file=None):
+    """Where the rooms are that these options name (mpseq_tools.rooms.Rooms)."""
+    import os
+
+    from mpseq_tools import rooms
+
+    if carrier and room:
+        raise typer.BadParameter("only one of --carrier and --room")
+    option = "--carrier" if carrier else "--relay"
+    try:
+        there = rooms.at(carrier or relay)
+    except rooms.AddressFault as fault:
+        raise typer.BadParameter(f"{fault}. Cure: {fault.cure}", param_hint=option) from None
+    if room:
+        there.name = room
+    if secret_file:
+        there.secret = source(secret_file, "--password-file").strip()
+    elif os.environ.get("MPSEQ_PASSWORD"):
+        there.secret = os.environ["MPSEQ_PASSWORD"]
+    return there

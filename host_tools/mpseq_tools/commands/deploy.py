@@ -1,0 +1,77 @@
+"""`mpseq deploy`."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from . import RELAY, SECRET, app, rooms_at, stop
+
+
+@app.command()
+def deploy(
+    port: str = typer.Option(None, help="Serial port; if not given, the only one on USB."),
+    nick: str = typer.Option(None, help="The board's name in the conversation, 1-32 bytes."),
+    room: str = typer.Option(None, help="Room that it reaches through this cable and a bridge."),
+    carrier: str = typer.Option(None, help="Or another way, like tcp://HOST:PORT/ROOM."),
+    wifi: str = typer.Option(
+        None, metavar="SSID", help='Its Wi-Fi, whose password is asked for; "" for none.'
+    ),
+    wifi_password_file: str = typer.Option(
+        None, help="Or it is in this file, or in the variable MPSEQ_WIFI_PASSWORD."
+    ),
+    invite_by: Annotated[
+        list[str], typer.Option(metavar="NICK=KEY", help="Who may invite it; several times.")
+    ] = [],  # noqa: B006
+    host: str = typer.Option(
+        None, metavar="NAME", help='It founds this and invites those people; "": no more.'
+    ),
+    watchdog: int = typer.Option(
+        None, min=0, max=600, help="Seconds without progress, 5-600; 0: none."
+    ),
+    main: str = typer.Option(None, help="A main.py of yours in the place of the board's own."),
+    example: str = typer.Option(None, help="Or one of boards/examples: sensor, lamp, pager."),
+    dist: str = typer.Option(None, help="Folder with the packages of `make mip`."),
+    relay: str = typer.Option("127.0.0.1:7676", help=RELAY + " To wait with."),
+    password_file: str = typer.Option(None, help=SECRET),
+    patience: int = typer.Option(120, min=1, help="Seconds to wait until it has joined."),
+    wait: bool = typer.Option(True, "--wait/--no-wait", help="Wait at all."),
+    stay: bool = typer.Option(False, "--stay", help="Be its bridge until Ctrl-C."),
+    baud: int = typer.Option(115200, help="Speed of a real UART; USB ignores it."),
+):
+    """Make a board with MicroPython a member: library, settings, identity; start it.
+
+    The first time it wants --nick, --room or --carrier, and --invite-by or --host. What is there
+    already is not sent again, and what is not said stays as it is on the board. Exit code 3: no
+    board; 4: it has not joined in time. Tried on emulated boards only.
+    """
+    from mpseq_tools import deploy as tool
+    from mpseq_tools import ports
+    from mpseq_tools.faults import Fault
+    from mpseq_tools.start import start
+
+    if (room and carrier) or (main and example):
+        raise typer.BadParameter("only one of --room and --carrier, of --main and --example")
+    rooms = rooms_at(relay, secret_file=password_file)
+    try:
+        port = ports.choose(port)
+        wanted = tool.Wanted(
+            nick=nick,
+            carrier=f"serial:{room}" if room else carrier,
+            wifi=wifi and (wifi, tool.wifi_password(wifi_password_file)),
+            people=tool.parse_people(invite_by),
+            host=host,
+            watchdog=watchdog,
+            main=main,
+            example=example,
+        )
+        member = tool.deploy(port, wanted, dist, baud, typer.echo)
+        tool.show(member, typer.echo)
+        code = asyncio.run(
+            start(port, baud, rooms, member, patience if wait else 0, stay, typer.echo)
+        )
+    except Fault as fault:
+        stop(str(fault), fault.cure, fault.code)
+    except KeyboardInterrupt:
+        code = 130
+    raise typer.Exit(code)

@@ -1,0 +1,167 @@
+"""Where rooms are, in one line of text, for whatever carries them. The one form of address.
+
+| address                                  |                                                      |
+|------------------------------------------|------------------------------------------------------|
+| `tcp://HOST[:PORT]/ROOM`, `HOST[:PORT]`  | a relay                                              |
+| `tls://HOST[:PORT]/ROOM[#FILE]`          | a relay behind TLS; FILE: whose signature its        |
+|                                          | certificate needs, or the certificate                |
+| `mqtt://[USER@]HOST[:PORT]/ROOM`         | a topic of an MQTT 5 broker; `mqtts://` behind TLS   |
+| `xmpp:ROOM@SERVICE`                      | a chat room (XEP-0045), entered without an account   |
+| `xmpp://ACCOUNT@HOST[:PORT]/ROOM@SERVICE`| the same with one (the form of RFC 5122)             |
+| `udp://ADDRESS[:PORT]/ROOM`              | all who hear a broadcast or multicast address        |
+| `serial:DEVICE`                          | a board at this port, without any server             |
+
+Without ROOM an address says where rooms are, and the room's name is told apart from it. What a
+board understands of these stands in lib/mpseq_aio/address.py.
+"""
+
+import re
+
+from mpseq_aio import link
+
+from .faults import Fault
+
+RELAY_PORT = 7676
+_PORTS = {"tcp": 7676, "tls": 7676, "udp": 7677, "mqtt": 1883, "mqtts": 8883, "xmpp": 5222}
+FORMS = (
+    "tcp://HOST:PORT/ROOM, tls://HOST:PORT/ROOM, mqtt://HOST/ROOM, mqtts://HOST/ROOM, "
+    "xmpp:ROOM@SERVICE, udp://BROADCAST/ROOM or serial:DEVICE"
+)
+
+
+class AddressFault(Fault):
+    """No address, or not a whole one."""
+
+
+class Rooms:
+    """Where rooms are. `kind`: tcp, tls, mqtt, mqtts, xmpp, udp or serial; `host`: the machine, of
+    xmpp the chat service, of serial the device; `name`: the room that the address names, or None.
+
+    `user`: an MQTT user, or an XMPP account; `secret`: its password, or a relay's token, or None;
+    `authority`: of TLS, the certificate's file; `server` and `port`: an XMPP account's server when
+    told apart from it.
+    """
+
+    def __init__(self, kind, host, port=None, name=None, user=None, secret=None, authority=None):
+        self.kind = kind
+        self.host = host
+        self.port = port or _PORTS.get(kind)
+        self.name = name
+        self.user = user
+        self.secret = secret
+        self.authority = authority
+
+    @classmethod
+    def relay(cls, host: str = "127.0.0.1", port: int = RELAY_PORT):
+        """A relay's."""
+        return cls("tcp", host, port)
+
+    def room(self, name=None, label=None, max_frame=link.MAX_FRAME):
+        """The carrier for a room here, not opened yet: an object with `open`, `recv`, `post`,
+        `ping`, `close`. `label` is what everyone in the room sees of me, by default one that says
+        nothing; `max_frame` the longest frame, in bytes, that can be taken. AddressFault."""
+        name = name or self.name
+        label = label or link.any_label()
+        try:
+            return self._room(link.check_name(name or ""), link.check_name(label), max_frame)
+        except link.LinkError as error:
+            raise AddressFault(
+                f"room or label cannot be used ({error})",
+                "name a room in the address or with --room: 1 to 64 bytes of printable text",
+            ) from None
+
+    def _room(self, name, label, max_frame):
+        if self.kind == "tcp":
+            from mpseq_aio.tcp import TcpRoom
+
+            return TcpRoom(self.host, self.port, name, label, max_frame)
+        if self.kind == "tls":
+            from mpseq_aio.tls import TlsRoom
+
+            return TlsRoom(
+                self.host, self.port, name, label, authority=self.authority, max_frame=max_frame
+            )
+        if self.kind == "udp":
+            from mpseq_aio.udp import UdpRoom
+
+            return UdpRoom(self.host, self.port, name, label)
+        raise AddressFault(f"{self.kind}: is not built yet", "tcp:// is")
+
+    def __str__(self):
+        """The address, without its secret."""
+        place = f"[{self.host}]" if ":" in self.host and self.kind != "serial" else self.host
+        if self.kind == "serial":
+            return f"serial:{self.host}"
+        if self.kind == "xmpp":
+            there = f"{self.name}@{self.host}" if self.name else self.host
+            return f"xmpp://{self.user}/{there}" if self.user else f"xmpp:{there}"
+        user = f"{self.user}@" if self.user else ""
+        port = "" if self.port == _PORTS[self.kind] else f":{self.port}"
+        authority = f"#{self.authority}" if self.authority else ""
+        return f"{self.kind}://{user}{place}{port}/{self.name or ''}{authority}"
+
+
+def at(text: str) -> Rooms:
+    """Where an address points; AddressFault says what is wrong with it."""
+    kind, colon, rest = text.partition(":")
+    if kind == "serial" and colon and rest:
+        return Rooms("serial", rest)
+    if kind == "xmpp" and colon:
+        return _xmpp(text, rest)
+    if rest[:2] != "//":
+        return _relay(text)
+    if kind not in _PORTS:
+        raise _bad(text)
+    place, _, name = rest[2:].partition("/")
+    user, secret, place = _user(place)
+    name, _, authority = name.partition("#")
+    host, port = _host_port(text, place, _PORTS[kind])
+    if kind in ("tcp", "tls") and user is not None:
+        user, secret = None, user  # a token has no name
+    return Rooms(kind, host, port, name or None, user, secret, authority or None)
+
+
+def _relay(text):
+    if "/" in text or "@" in text:
+        raise _bad(text)
+    return Rooms.relay(*_host_port(text, text, RELAY_PORT))
+
+
+def _xmpp(text, rest):
+    account = None
+    secret = None
+    if rest.startswith("//"):
+        account, slash, rest = rest[2:].partition("/")
+        if not slash or "@" not in account:
+            raise _bad(text)
+        before, _, domain = account.rpartition("@")
+        before, colon, word = before.partition(":")
+        account = f"{before}@{domain}"
+        secret = word if colon else None
+    name, _, service = rest.removesuffix("?join").rpartition("@")
+    if not service or "/" in service:
+        raise _bad(text)
+    return Rooms("xmpp", service, None, name or None, account, secret)
+
+
+def _user(place):
+    before, at_sign, host = place.rpartition("@")
+    if not at_sign:
+        return None, None, place
+    user, colon, secret = before.partition(":")
+    return user, secret if colon else None, host
+
+
+def _host_port(text, place, default):
+    found = re.fullmatch(r"(\[[^\]]+\]|[^\[\]:]+)(?::(\d+))?", place)
+    if found is None and place.count(":") > 1 and "[" not in place:
+        found = re.fullmatch(r"([0-9A-Fa-f:.]+)()", place)  # IPv6 without its brackets
+    host = found and found[1].strip("[]")
+    port = int(found[2] or default) if found else 0
+    if not host or not 0 < port < 65536:
+        raise AddressFault(f"{text!r} has no HOST:PORT in it", f"an address is {FORMS}")
+    return host, port
+
+
+def _bad(text):
+    return AddressFault(f"{text!r} is no address", f"one is {FORMS}")
