@@ -4,15 +4,13 @@ In the user's configuration folder by the platform's convention, or in `MPSEQ_HO
 holds one line: `mpseq-identity-1 ` and the secret key in hex (64 digits).
 """
 
-import contextlib
 import os
 import pathlib
-import stat
 import sys
-import tempfile
 
 from mpseq import Identity
 
+from . import private
 from .faults import Fault
 
 _HEAD = "mpseq-identity-1 "
@@ -43,11 +41,17 @@ def path_of(profile: str) -> pathlib.Path:
     return folder() / f"{profile}.key"
 
 
-def load(profile: str = "default"):
-    """`(identity, created)`: the profile's identity, made now when there is none. KeyFault."""
+def load(profile: str = "default", create: bool = True):
+    """`(identity, created)`: the profile's identity, made now when there is none, unless `create`
+    is False. KeyFault."""
     path = path_of(profile)
     try:
         if not path.exists():
+            if not create:
+                raise KeyFault(
+                    f"there is no profile {profile!r}",
+                    "mpseq keys list shows those that are here; mpseq keys new makes one",
+                )
             _create(path, Identity.generate(os.urandom))
             return _read(path), True
         return _read(path), False
@@ -58,8 +62,8 @@ def load(profile: str = "default"):
 
 
 def _read(path):
-    _refuse_wide(path.parent, 0o700)
-    _refuse_wide(path, 0o600)
+    private.refuse_wide(path.parent, 0o700, KeyFault)
+    private.refuse_wide(path, 0o600, KeyFault)
     text = path.read_text("ascii", errors="replace").strip()
     try:
         if not text.startswith(_HEAD):
@@ -75,41 +79,7 @@ def _read(path):
     return Identity(secret)
 
 
-def _refuse_wide(path, mode):
-    """KeyFault when others may do anything with `path`, or it belongs to somebody else."""
-    if os.name != "posix":
-        return
-    found = path.stat()
-    if found.st_uid != os.getuid():
-        raise KeyFault(f"{path} belongs to another user", "set MPSEQ_HOME to a folder of yours")
-    wide = stat.S_IMODE(found.st_mode) & ~mode
-    if wide:
-        raise KeyFault(
-            f"{path} is open to others (mode {stat.S_IMODE(found.st_mode):o})",
-            f"chmod {mode:o} '{path}'; if others use this machine, start with a new identity",
-        )
-
-
 def _create(path, identity):
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _refuse_wide(path.parent, 0o700)
-    fd, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(fd, "w") as file:
-            file.write(f"{_HEAD}{bytes(identity.secret).hex()}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        _publish(temporary, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-
-
-def _publish(temporary, path):
-    # A link, unlike a rename, never replaces an identity that another process made meanwhile.
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    except OSError:  # a file system without links
-        os.replace(temporary, path)
+    """Another process may have made one meanwhile: that stays."""
+    private.folder_of(path, KeyFault)
+    private.write(path, f"{_HEAD}{bytes(identity.secret).hex()}\n".encode(), False)
