@@ -9,6 +9,6 @@ class Fault(Exception):
 
     code = 2
 
-    def __init__(self, text, cure):
+    def __init__(self, text: str, cure: str) -> None:
         super().__init__(text)
         self.cure = cure

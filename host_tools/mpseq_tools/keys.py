@@ -41,7 +41,7 @@ def path_of(profile: str) -> pathlib.Path:
     return folder() / f"{profile}.key"
 
 
-def load(profile: str = "default", create: bool = True):
+def load(profile: str = "default", create: bool = True) -> tuple[Identity, bool]:
     """`(identity, created)`: the profile's identity, made now when there is none, unless `create`
     is False. KeyFault."""
     path = path_of(profile)

@@ -9,8 +9,10 @@ only, so that strangers cannot fill the file; beyond the cap the oldest unverifi
 import contextlib
 import dataclasses
 import json
+import pathlib
 import time
 import unicodedata
+from collections.abc import Iterable, Iterator
 
 import filelock
 
@@ -49,7 +51,7 @@ class People:
     """Every change is saved at once; what another process has changed is seen at once. All
     methods may raise PeopleFault; keys are 32 bytes, ValueError otherwise."""
 
-    def __init__(self, path):
+    def __init__(self, path: pathlib.Path) -> None:
         self._path = path
         self._lock = filelock.FileLock(
             path.with_name(f".{path.name}.lock"), timeout=_PATIENCE, mode=0o600
@@ -85,7 +87,7 @@ class People:
         person = self.by_key(key)
         return person is not None and person.verified
 
-    def verify(self, key: bytes, nick: str):
+    def verify(self, key: bytes, nick: str) -> None:
         """You compared: this key is that of the person whom you call `nick`, from now on."""
         _check(nick, key)
         with self._changing():
@@ -99,7 +101,7 @@ class People:
             met = old.first_met if old else int(time.time())
             self._known[key] = Person(nick, key, True, met)
 
-    def unverify(self, key: bytes):
+    def unverify(self, key: bytes) -> None:
         """This person stays known, unverified."""
         with self._changing():
             if old := self._known.get(bytes(key)):
@@ -110,18 +112,18 @@ class People:
         with self._changing():
             return self._known.pop(bytes(key), None) is not None
 
-    def by_nick(self, nick: str) -> list:
+    def by_nick(self, nick: str) -> list[Person]:
         """The people of this nick, verified ones first, then by the time of the first meeting."""
         wanted = skeleton(nick)
         found = [person for person in self if skeleton(person.nick) == wanted]
         return sorted(found, key=lambda person: (not person.verified, person.first_met))
 
-    def by_key(self, key: bytes):
+    def by_key(self, key: bytes) -> Person | None:
         """The person of this key, whose `nick` may be another one than it comes with; or None."""
         self._refresh()
         return self._known.get(bytes(key))
 
-    def add(self, persons):
+    def add(self, persons: Iterable[Person]) -> None:
         """Takes over people from a backup. Whoever is known stays as first met; verified is who
         was so here or there."""
         with self._changing():
@@ -139,11 +141,11 @@ class People:
                     f"{MOST} verified people are known", "forget some: mpseq keys forget"
                 )
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Person]:
         self._refresh()
         return iter(list(self._known.values()))
 
-    def __len__(self):
+    def __len__(self) -> int:
         self._refresh()
         return len(self._known)
 
@@ -221,12 +223,12 @@ class People:
             raise _unusable(self._path, error) from None
 
 
-def path_of(profile: str):
+def path_of(profile: str) -> pathlib.Path:
     """File of a profile's people. KeyFault when the name cannot be a file's."""
     return keys.path_of(profile).with_suffix(".people")
 
 
-def dump(persons) -> bytes:
+def dump(persons: Iterable[Person]) -> bytes:
     """The file's bytes."""
     listed = [
         {
@@ -241,7 +243,7 @@ def dump(persons) -> bytes:
     return text.encode() + b"\n"
 
 
-def parse(data: bytes) -> list:
+def parse(data: bytes) -> list[Person]:
     """The people of a file's bytes. ValueError says what is wrong."""
     if len(data) > _LARGEST:
         raise ValueError("it is too large")

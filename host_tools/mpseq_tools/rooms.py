@@ -15,11 +15,17 @@ Without ROOM an address says where rooms are, and the room's name is told apart 
 board understands of these stands in lib/mpseq_aio/address.py.
 """
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING
 
 from mpseq_aio import link
 
 from .faults import Fault
+
+if TYPE_CHECKING:
+    from mpseq_aio._types import Carrier
 
 RELAY_PORT = 7676
 _PORTS = {"tcp": 7676, "tls": 7676, "udp": 7677, "mqtt": 1883, "mqtts": 8883, "xmpp": 5222}
@@ -42,7 +48,16 @@ class Rooms:
     told apart from it.
     """
 
-    def __init__(self, kind, host, port=None, name=None, user=None, secret=None, authority=None):
+    def __init__(
+        self,
+        kind: str,
+        host: str,
+        port: int | None = None,
+        name: str | None = None,
+        user: str | None = None,
+        secret: str | None = None,
+        authority: str | None = None,
+    ) -> None:
         self.kind = kind
         self.host = host
         self.port = port or _PORTS.get(kind)
@@ -52,11 +67,13 @@ class Rooms:
         self.authority = authority
 
     @classmethod
-    def relay(cls, host: str = "127.0.0.1", port: int = RELAY_PORT):
+    def relay(cls, host: str = "127.0.0.1", port: int = RELAY_PORT) -> Rooms:
         """A relay's."""
         return cls("tcp", host, port)
 
-    def room(self, name=None, label=None, max_frame=link.MAX_FRAME):
+    def room(
+        self, name: str | None = None, label: str | None = None, max_frame: int = link.MAX_FRAME
+    ) -> Carrier:
         """The carrier for a room here, not opened yet: an object with `open`, `recv`, `post`,
         `ping`, `close`. `label` is what everyone in the room sees of me, by default one that says
         nothing; `max_frame` the longest frame, in bytes, that can be taken. AddressFault."""
@@ -87,7 +104,7 @@ class Rooms:
             return UdpRoom(self.host, self.port, name, label)
         raise AddressFault(f"{self.kind}: is not built yet", "tcp:// is")
 
-    def __str__(self):
+    def __str__(self) -> str:
         """The address, without its secret."""
         place = f"[{self.host}]" if ":" in self.host and self.kind != "serial" else self.host
         if self.kind == "serial":
