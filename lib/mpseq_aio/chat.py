@@ -51,6 +51,8 @@ _DOOR = 5  # seconds between looks whether the next invitation has its turn
 _MESSAGE = 0x11
 _CONFIRM = 0x16
 _BACK_OFF = (1, 2, 4, 8, 16, 30)  # seconds before the next try to connect
+_COMING = 10000  # ms after a reconnect in which the others may still be on their way back
+_MAX_FLYING = 64  # posted frames whose echo is waited for; the core posts the others again, too
 
 
 class Chat:
@@ -79,6 +81,10 @@ class Chat:
         self.closed = False
         self._inbox = Inbox()
         self._frames = []
+        self._flying = []  # posted, and not come back yet
+        self._company = 0  # how many are in the room, or were when the way to it was lost
+        self._line = 0  # connections so far
+        self._hold = None  # (how many are waited for, until when) before anything is posted
         self._heard = 0
         self._left = True
         self._door = None  # while join() waits
@@ -302,6 +308,17 @@ class Chat:
         self.connected = True
         self._heard = now()
         self._inbox.put(Connected(labels[0], labels))
+        self._line += 1
+        # What was under way may be lost, for all or for some: it goes first, in its order. Not
+        # before the others are there: a relay that was started anew keeps nothing for them.
+        if self._frames and self._frames[0] in self._flying:  # was being posted
+            self._frames.pop(0)
+        self._frames = self._flying + self._frames
+        self._flying = []
+        self._hold = None
+        if len(labels) < self._company:
+            self._hold = (self._company, now() + _COMING)
+        self._company = len(labels)
         for label in labels[1:]:
             self._try(self.conversation.carrier_enter, label, now())
         self._try(self._flush)
@@ -336,16 +353,29 @@ class Chat:
     def _take(self, message):
         kind = message[0]
         if kind == link.FRAME:
+            if message[2] in self._flying:
+                self._flying.remove(message[2])
             session = self.conversation.session
             self.conversation.receive(message[1], message[2], now())
             if self.labels is not None:
                 self._locate(message[1], message[2], session)
         elif kind == link.ENTER:
+            self._count(1)
             self._inbox.put(Entered(message[1]))
             self.conversation.carrier_enter(message[1], now())
         elif kind == link.LEAVE:
+            self._count(-1)
             self._inbox.put(Gone(message[1]))
             self.conversation.carrier_leave(message[1], now())
+
+    def _count(self, step):
+        self._company = max(1, self._company + step)
+        if self._hold and self._company >= self._hold[0]:
+            self._release()
+
+    def _release(self):
+        self._hold = None
+        self._has_frame.set()
 
     def _locate(self, label, frame, session):
         """A MESSAGE tells where its author is, a CONFIRM the same of one in the next session."""
@@ -368,14 +398,20 @@ class Chat:
 
     async def _post(self):
         while True:
-            while self._frames and self.connected:
+            while self._frames and self.connected and not self._hold:
+                frame = self._frames[0]
+                line = self._line
+                if frame not in self._flying:
+                    self._flying = self._flying[1 - _MAX_FLYING :]
+                    self._flying.append(frame)
                 try:
-                    await self.carrier.post(self._frames[0])
+                    await self.carrier.post(frame)
                 except OSError:
                     break  # the receiver finds out too, and connects again
                 except Exception as error:  # this frame cannot be posted: the next one
                     self._fault(error)
-                self._frames.pop(0)
+                if line == self._line:  # a new one has sorted them anew
+                    self._frames.pop(0)
             self._has_frame.clear()
             self._posted.set()
             await self._has_frame.wait()
@@ -403,6 +439,11 @@ class Chat:
             wait = _DEAD
             if self.connected:
                 wait = self._heard + _DEAD - now()
+            if self._hold:
+                if now() >= self._hold[1]:
+                    self._release()
+                else:
+                    wait = min(wait, self._hold[1] - now())
             if due is not None:
                 # At least a little: a core that is always due must not stop everything else.
                 wait = min(wait, due - now())
@@ -443,6 +484,7 @@ class Chat:
         self._inbox.put(event)
         if isinstance(event, events.Left):
             self._left = True
+            self._flying = []
             if self._door:
                 self._door.reset()
         elif isinstance(event, events.SessionStarted):
