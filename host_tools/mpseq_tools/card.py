@@ -10,6 +10,10 @@ import io
 import segno
 
 _HEAD = "mpseq-key-1"
+EXPLAINED = (
+    "(A public key and a nick, for who invites or verifies: `mpseq keys verify` takes this line.\n"
+    " Not secret; but take it from this screen, as whoever changes it on the way is invited.)"
+)
 
 
 def text(nick: str, key: bytes) -> str:

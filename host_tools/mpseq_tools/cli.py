@@ -5,7 +5,9 @@ import importlib
 from .commands import app
 
 # In the order of the help; each adds itself to `app`.
-for _name in ("chat", "relay", "bridge", "deploy", "flash", "psk", "forge", "audit", "demo"):
+for _name in (
+    "chat", "relay", "bridge", "deploy", "flash", "keys", "psk", "forge", "audit", "demo",
+):  # fmt: skip
     importlib.import_module(f"mpseq_tools.commands.{_name}")
 
 

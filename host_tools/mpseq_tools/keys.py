@@ -41,6 +41,14 @@ def path_of(profile: str) -> pathlib.Path:
     return folder() / f"{profile}.key"
 
 
+def profiles() -> list[str]:
+    """Names of the identities that are here, sorted."""
+    try:
+        return sorted(path.stem for path in folder().glob("*.key"))
+    except OSError:
+        return []
+
+
 def load(profile: str = "default", create: bool = True) -> tuple[Identity, bool]:
     """`(identity, created)`: the profile's identity, made now when there is none, unless `create`
     is False. KeyFault."""
@@ -48,17 +56,31 @@ def load(profile: str = "default", create: bool = True) -> tuple[Identity, bool]
     try:
         if not path.exists():
             if not create:
-                raise KeyFault(
-                    f"there is no profile {profile!r}",
-                    "mpseq keys list shows those that are here; mpseq keys new makes one",
-                )
+                raise absent(profile)
             _create(path, Identity.generate(os.urandom))
             return _read(path), True
         return _read(path), False
     except OSError as error:
-        raise KeyFault(
-            f"cannot use {path}: {error.strerror or error}", "check the folder, or set MPSEQ_HOME"
-        ) from None
+        raise _unusable(path, error) from None
+
+
+def absent(profile: str) -> KeyFault:
+    """What to say when it is not there."""
+    here = ", ".join(profiles()) or "none"
+    return KeyFault(
+        f"there is no profile {profile!r}", f"take one that is here ({here}), or mpseq keys new"
+    )
+
+
+def store(profile: str, identity, replace: bool = False) -> bool:
+    """Keeps an identity, of a backup, as a profile's; False when one is there and `replace` is
+    not asked for. KeyFault."""
+    path = path_of(profile)
+    try:
+        private.folder_of(path, KeyFault)
+        return private.write(path, _line(identity), replace)
+    except OSError as error:
+        raise _unusable(path, error) from None
 
 
 def _read(path):
@@ -82,4 +104,14 @@ def _read(path):
 def _create(path, identity):
     """Another process may have made one meanwhile: that stays."""
     private.folder_of(path, KeyFault)
-    private.write(path, f"{_HEAD}{bytes(identity.secret).hex()}\n".encode(), False)
+    private.write(path, _line(identity), False)
+
+
+def _line(identity):
+    return f"{_HEAD}{bytes(identity.secret).hex()}\n".encode()
+
+
+def _unusable(path, error):
+    return KeyFault(
+        f"cannot use {path}: {error.strerror or error}", "check the folder, or set MPSEQ_HOME"
+    )

@@ -14,13 +14,18 @@ import monocypher
 
 from mpseq.primitives import H
 
+from .faults import Fault
+
 _BLOCKS = 262144  # of 1 KiB
 _PASSES = 3
 WEAK = 14  # characters: below that, even so
 
 
-class PskFault(Exception):
-    """A pre-shared key that cannot be used; says why."""
+class PskFault(Fault):
+    """A pre-shared key, or a passphrase, that cannot be used; says why."""
+
+    def __init__(self, text, cure="say it again"):
+        super().__init__(text, cure)
 
 
 def derive(passphrase: str, room: str) -> bytes:
@@ -33,14 +38,22 @@ def derive(passphrase: str, room: str) -> bytes:
     return bytes(monocypher.argon2i_32(_BLOCKS, _PASSES, bytearray(text.encode()), salt))
 
 
-def ask() -> str:
-    """The passphrase: typed twice at a terminal, a line of anything else. PskFault."""
+def ask(what: str = "passphrase", twice: bool = True) -> str:
+    """The passphrase: typed at a terminal, `twice` if it is a new one; a line of anything else.
+    PskFault."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
-    passphrase = getpass.getpass("passphrase: ")
-    if getpass.getpass("again: ") != passphrase:
+    passphrase = getpass.getpass(f"{what}: ")
+    if twice and getpass.getpass("again: ") != passphrase:
         raise PskFault("these were not the same")
     return passphrase
+
+
+def weak(passphrase: str) -> str | None:
+    """What to say of a short one."""
+    if len(passphrase) < WEAK:
+        return "mpseq: a short one; five or six random words are better."
+    return None
 
 
 def read(path: str) -> bytes:

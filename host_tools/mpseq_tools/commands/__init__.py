@@ -1,14 +1,47 @@
 """The commands of `mpseq`, a file each. Each imports what it needs when it is called."""
 
 import asyncio
+import json
 
 import typer
+from typer.core import TyperGroup
+
+from mpseq_tools.faults import Fault
+
+EXIT_CODES = "\n".join(
+    (
+        "Exit codes:",
+        "0  done; also when Ctrl-C ends what runs until then",
+        "1  the answer is no: refused, found wrong, not passed",
+        "2  not like this: an option, a file or an identity cannot be used",
+        "3  nobody there: no board, no relay, no server",
+        "4  not in time, or keys and people that cannot be used",
+        "130  Ctrl-C before it was done",
+        'What went wrong stands on stderr, with a line "Cure: …".',
+    )
+)
+
+
+class _Commands(TyperGroup):
+    """Ends every command that cannot go on in the same way."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except Fault as fault:
+            stop(str(fault), fault.cure, fault.code)
+        except KeyboardInterrupt:
+            typer.echo("mpseq: stopped.", err=True)
+            raise typer.Exit(130) from None
+
 
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Deniable, forward-secret group chat between desktops and MicroPython boards.",
+    epilog=EXIT_CODES,
 )
 
 
@@ -30,11 +63,11 @@ def _root(
 
 
 def finish(coroutine):
-    """Runs an async command and ends with its exit code; Ctrl-C is a wish, not a crash."""
+    """Runs an async command that lasts until Ctrl-C, if need be, and ends with its exit code."""
     try:
         code = asyncio.run(coroutine)
     except KeyboardInterrupt:
-        code = 0
+        code = 0  # a wish, not a crash
     raise typer.Exit(code)
 
 
@@ -42,6 +75,34 @@ def stop(what, cure, code=2):
     """Ends the command with what is wrong and how to mend it."""
     typer.echo(f"mpseq: {what}\nCure: {cure}", err=True)
     raise typer.Exit(code)
+
+
+def show_json(value):
+    """What --json prints: one object, whose names stay as they are; new ones may come."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def complete_device(incomplete: str):
+    """For a shell: what --device takes here."""
+    from mpseq_tools import devices_here
+
+    return [
+        (one.name, one.text)
+        for one in devices_here.everything()
+        if one.usable and one.name.startswith(incomplete)
+    ]
+
+
+def complete_port(incomplete: str):
+    """For a shell: what --port takes here."""
+    return [one for one in complete_device(incomplete) if one[0] not in ("unix", "cpython")]
+
+
+def complete_profile(incomplete: str):
+    """For a shell: identities that are here."""
+    from mpseq_tools import keys
+
+    return [name for name in keys.profiles() if name.startswith(incomplete)]
 
 
 def source(path, option="--program"):

@@ -42,3 +42,5 @@ def forge(
     if forged is None:
         stop(f"{witness} is in no session of this script", "name another witness.")
     save(transcript, forged, out, "--out")
+    typer.echo(f"{out}: a conversation of {', '.join(keys)} that never was.")
+    typer.echo(f"mpseq audit-transcript {out} finds nothing wrong with it.")

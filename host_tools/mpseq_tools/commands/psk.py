@@ -2,7 +2,7 @@
 
 import typer
 
-from . import app, stop
+from . import app
 
 
 @app.command()
@@ -15,10 +15,7 @@ def psk(
     """
     from mpseq_tools import psk as tool
 
-    try:
-        passphrase = tool.ask()
-        typer.echo(tool.derive(passphrase, room).hex())
-    except tool.PskFault as fault:
-        stop(str(fault), "say it again.")
-    if len(passphrase) < tool.WEAK:
-        typer.echo("mpseq: a short one; five or six random words are better.", err=True)
+    passphrase = tool.ask()
+    typer.echo(tool.derive(passphrase, room).hex())
+    if said := tool.weak(passphrase):
+        typer.echo(said, err=True)
