@@ -20,6 +20,8 @@ import weakref
 from pathlib import Path
 from types import TracebackType
 
+from . import checkout
+
 SEED_SIZE = 64
 DISK_SIZE = 1 << 20
 
@@ -48,6 +50,11 @@ def firmware_path(name: str, linked: bool = True) -> Path:
     """The board's firmware: with mpseq frozen and Monocypher linked, or plain."""
     build = os.environ.get("MPSEQ_BUILD") or Path(__file__).resolve().parents[2] / "build"
     return Path(build) / "firmware" / f"{name}{'' if linked else '-plain'}.elf"
+
+
+def program_of(name: str) -> str:
+    """QEMU's program for a board."""
+    return _MACHINES[name][0]
 
 
 def _made_disk(path: Path) -> Path:
@@ -119,7 +126,7 @@ class Board:
     ) -> "subprocess.Popen[bytes]":
         program, machine, seed_address = _MACHINES[name]
         if not firmware.is_file():
-            raise BoardError(f"no {firmware}: run `make firmware`")
+            raise BoardError(f"no {firmware}. Cure: {checkout.cure('firmware')}")
         found = shutil.which(program)
         if found is None:
             raise BoardError(f"no {program}: run `make deps`")

@@ -20,6 +20,7 @@ from mpremote import transport, transport_serial
 
 from mpseq_aio.plain import clean
 
+from . import ports
 from .faults import Fault
 
 _BANNER = b"raw REPL; CTRL-B to exit\r\n"
@@ -75,7 +76,8 @@ class Repl:
             self._line.serial.write_timeout = 10
             self._line.serial = _Line(self._line.serial)
         except (transport.TransportError, OSError, ValueError) as error:
-            raise ReplFault(f"cannot open {port} ({error})", _LOST) from None
+            reason, cure = ports.why(port, error)
+            raise ReplFault(f"cannot open {port}: {reason}", cure) from None
 
     def __enter__(self):
         return self

@@ -12,6 +12,8 @@ import serial
 
 from mpseq_aio import framing, link
 
+from . import ports
+
 QUIET = 0.5  # seconds after which an unfinished line of text is shown
 REPLY = 5.0  # seconds for a board to answer at its prompt
 # Bytes on the way to a device at most, as far as it has told (link.TAKEN). An ESP32 behind a UART
@@ -37,7 +39,10 @@ class SerialTransport:
                 path, baudrate, timeout=0.2, write_timeout=10, exclusive=True
             )
         except (serial.SerialException, OSError, ValueError) as error:
-            raise link.CarrierLost(f"cannot open {path}: {_reason(error)}") from None
+            reason, cure = ports.why(path, error)
+            lost = link.CarrierLost(f"cannot open {path}: {reason}")
+            lost.cure = cure  # for commands; whoever does not know it loses nothing
+            raise lost from None
         # One thread each, so that writes cannot pass one another when a task is cancelled.
         self._in = concurrent.futures.ThreadPoolExecutor(1, "mpseq-serial-in")
         self._out = concurrent.futures.ThreadPoolExecutor(1, "mpseq-serial-out")

@@ -1,0 +1,32 @@
+"""What only a clone of the repository has: emulated boards, MicroPython, boards' programs."""
+
+import os
+import pathlib
+
+_ABOVE = pathlib.Path(__file__).resolve().parents[2]
+# The folder of a checkout that this runs in, or None: it is installed on its own.
+ROOT = _ABOVE if (_ABOVE / "firmware" / "manifest.py").is_file() else None
+ELSEWHERE = (
+    "they are built in a clone of the repository: `make firmware unix mip` there; this mpseq takes"
+    " them from it with MPSEQ_BUILD=CLONE/build"
+)
+
+
+def build() -> pathlib.Path | None:
+    """Where `make` has built, by MPSEQ_BUILD or in this checkout."""
+    if place := os.environ.get("MPSEQ_BUILD"):
+        return pathlib.Path(place)
+    return ROOT / "build" if ROOT else None
+
+
+def root() -> pathlib.Path | None:
+    """The checkout: this one, or that of MPSEQ_BUILD."""
+    if ROOT:
+        return ROOT
+    place = os.environ.get("MPSEQ_BUILD")
+    return pathlib.Path(place).resolve().parent if place else None
+
+
+def cure(target: str) -> str:
+    """How what is missing is made."""
+    return f"make {target}" if ROOT else ELSEWHERE
