@@ -56,7 +56,7 @@ class People:
         self._lock = filelock.FileLock(
             path.with_name(f".{path.name}.lock"), timeout=_PATIENCE, mode=0o600
         )
-        self._known = {}  # key -> Person, oldest meeting first
+        self._known: dict[bytes, Person] = {}  # oldest meeting first
         self._seen = None  # of which state of the file that is
 
     @classmethod
