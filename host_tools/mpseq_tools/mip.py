@@ -18,6 +18,7 @@ import shutil
 import sys
 import tomllib
 
+from . import checkout
 from .faults import Fault
 
 ABI = (6, 3)  # .mpy version and, for native code, sub-version: MicroPython 1.23 and later
@@ -190,7 +191,9 @@ def choose(folder, abi: Abi, linked: bool) -> pathlib.Path:
     """The package's folder for a board; MipFault when there is none for it."""
     folder = pathlib.Path(folder)
     if not folder.is_dir():
-        raise MipFault(f"no packages in {folder}", "make mip, or name the folder with --dist")
+        raise MipFault(
+            f"no packages in {folder}", f"{checkout.cure('mip')}; or name the folder with --dist"
+        )
     if linked:
         return folder / LINKED
     for arch in abi.loadable():

@@ -131,6 +131,12 @@ class Repl:
                 return
         raise ReplFault(f"no prompt at {self.port}", _LOST)
 
+    def restart(self):
+        """Boot.py and main.py from the beginning; whoever opens the port next hears of it."""
+        self.leave()
+        with self._guarded():
+            self._line.serial.write(b"\x04")
+
     def run(self, program: str, timeout: float = 20) -> str:
         """Runs a program to its end; what it printed. Refused when it raised an exception;
         `timeout`: seconds that it may take."""
