@@ -19,7 +19,7 @@ from test_relay import a_relay, enter, next_of, story
 
 from mpseq_aio import link
 from mpseq_aio.serial import SerialRoom
-from mpseq_tools import bridge, qemu, replug, start
+from mpseq_tools import bridge, qemu, replug, seat, start
 from mpseq_tools.deploy import Member
 from mpseq_tools.rooms import Rooms
 
@@ -141,10 +141,8 @@ def test_a_board_that_resets_is_in_its_room_again(tmp_path, screen):
                 async with bridging(board, relay) as task:
                     for _ in range(2):
                         assert await board.room.open() == ("board", "ana")
-                        assert await next_of(ana, link.ENTER) == (link.ENTER, "board")
                         await talk(board.room, ana)
                         board.pull()
-                        assert await next_of(ana, link.LEAVE) == (link.LEAVE, "board")
                         await asyncio.sleep(1.2)
                         assert not task.done()
                         board.plug()
@@ -158,7 +156,8 @@ def test_a_board_that_resets_is_in_its_room_again(tmp_path, screen):
                     f"the device is back at {board.path}",
                 )
                 kept = [first for line in said for first in order if line.startswith(first)]
-                assert kept == [*order, *order, order[0]]
+                assert kept == [*order, *order[1:]]
+                assert said.count("board is back in room kitchen") == 2
 
     tell()
 
@@ -417,5 +416,86 @@ def test_a_deployed_board_that_goes_away_where_deploy_does_not_stay_is_a_fault(t
                 board.pull()
                 with pytest.raises(start.StartFault, match="went away"):
                     await task
+
+    tell()
+
+
+# --- its seat while it is away
+
+
+def test_what_was_said_while_the_cable_was_out_comes_when_it_is_back(tmp_path):
+    """The board has power of its own, and never knew."""
+
+    @story
+    async def tell():
+        async with a_relay() as relay:
+            ana = await enter(relay, "ana")
+            board = Socket(tmp_path).plug()
+            async with bridging(board, relay):
+                await board.room.open()
+                await talk(board.room, ana)
+                room = board.room
+                board.pull()
+                for number in range(300):
+                    await ana.post(b"%d" % number)
+                    await next_of(ana, link.FRAME)
+                board.plug()
+                room._port = PtyPort(board.master)
+                for number in range(300):
+                    heard = await next_of(room, link.FRAME)
+                    while heard[2] in (b"up", b"down"):  # again: it was on its way when the cable went
+                        heard = await next_of(room, link.FRAME)
+                    assert heard == (link.FRAME, "ana", b"%d" % number)
+                await talk(room, ana)
+            board.pull()
+
+    tell()
+
+
+def test_a_board_that_began_anew_takes_another_seat(tmp_path):
+    @story
+    async def tell():
+        async with a_relay() as relay:
+            ana = await enter(relay, "ana")
+            with Socket(tmp_path) as board:
+                async with bridging(board, relay):
+                    await board.room.open()
+                    assert await next_of(ana, link.ENTER) == (link.ENTER, "board")
+                    board.pull()
+                    await ana.post(b"not for the next one")
+                    board.plug()
+                    board.room.wanted = "board again"  # as any_label() would be
+                    assert await board.room.open() == ("board again", "ana")
+                    assert await next_of(ana, link.LEAVE) == (link.LEAVE, "board")
+                    assert await next_of(ana, link.ENTER) == (link.ENTER, "board again")
+                    await ana.post(b"down")
+                    assert (await next_of(board.room, link.FRAME))[2] == b"down"
+
+    tell()
+
+
+@pytest.mark.parametrize("why", ("time", "size"))
+def test_the_seat_of_a_board_that_stays_away_is_given_up(tmp_path, monkeypatch, why):
+    monkeypatch.setattr(seat, "HOLD", 0.5 if why == "time" else 60)
+    monkeypatch.setattr(seat, "MAX_KEPT", 1 << 20 if why == "time" else 20000)
+
+    @story
+    async def tell():
+        async with a_relay() as relay:
+            ana = await enter(relay, "ana")
+            board = Socket(tmp_path).plug()
+            async with bridging(board, relay):
+                await board.room.open()
+                await next_of(ana, link.ENTER)
+                board.pull()
+                await asyncio.sleep(0.1)
+                for _ in range(2):
+                    await ana.post(bytes(16000))
+                assert await next_of(ana, link.LEAVE) == (link.LEAVE, "board")
+                board.plug()
+                board.room = SerialRoom("kitchen", "board", PtyPort(board.master), patience=20)
+                await board.room.open()
+                await talk(board.room, ana)
+            board.pull()
 
     tell()

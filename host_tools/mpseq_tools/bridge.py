@@ -12,13 +12,13 @@ from mpseq_aio.framing import clean
 
 from . import qemu, replug, serial_link
 from .rooms import AddressFault
+from .seat import Seat
 
 # What a device prints when no program of ours runs on it any more: a prompt, the end of a program
 # that was started through the raw REPL (Ctrl-D; what is left of a damaged frame may begin so too),
 # or the banner after a reset.
 _PROMPT = re.compile(r">>> |>>>$|\\x04(\\x04)?>|\\x04Traceback |MicroPython v\d")
 HINT = 8.0  # seconds without a word of the device, then the user is told what is missing
-PING = 20.0  # seconds between signs of life to the relay
 
 
 class Bridge:
@@ -37,18 +37,21 @@ class Bridge:
         self.reports = asyncio.Queue(1000)
         self.link = serial_link.HostLink(transport)
         self._console = console
-        self._room = None
+        self.holds = False  # its seat, when the device goes away: somebody will call `resume`
+        self._seat = None
         self._serving = None
         self._hello = None  # the HELLO being answered
+        self._back = False  # the device has come back and said nothing but HELLO since
         self.asked = False  # a program on the device has asked for a room, and has not ended
 
     @property
     def connected(self) -> bool:
         """True while the device is in a room."""
-        return self._room is not None
+        return self._seat is not None
 
     async def run(self):
-        """Serves the device; ends only with CarrierLost, when it goes away."""
+        """Serves the device; ends only with CarrierLost, when it goes away. Its room is left then,
+        or where it `holds` a minute later."""
         try:
             while True:
                 item = await self.link.recv()
@@ -60,9 +63,31 @@ class Bridge:
                         await self._leave()
                 else:
                     await self._from_device(item)
-        finally:
+        except link.CarrierLost:
+            if self.holds and self._seat is not None:
+                self._seat.away()
+                self._console("its seat in the room is kept for a minute")
+            else:
+                await self._leave()
+            raise
+        except BaseException:
             await self._leave()
+            raise
+        finally:
             self.link.close()
+
+    def resume(self, transport, first=b""):
+        """The device is back, on this transport, from which `first` was read already; `run` may
+        be called again."""
+        self.link = serial_link.HostLink(transport)
+        self.link.feed(first)
+        self._back = self._seat is not None
+        if self._back:
+            self._seat.back()
+
+    async def leave(self):
+        """Leaves the room, for good."""
+        await self._leave()
 
     async def command(self, value):
         """Sends a COMMAND: anything JSON can hold, 16 KiB."""
@@ -70,22 +95,27 @@ class Bridge:
 
     async def _from_device(self, message):
         kind = message[0]
+        if kind != link.HELLO:
+            self._back = False
         if kind == link.POST:
-            if self._room is None:
+            if self._seat is None:
                 await self._error("not in a room: say HELLO")
             else:
                 # When it fails, the receiving side tells the device.
                 with contextlib.suppress(link.CarrierLost):
-                    await self._room.post(message[1])
+                    await self._seat.room.post(message[1])
         elif kind == link.HELLO:
             # The device repeats HELLO until it is answered; being at it is enough.
             self.asked = True
-            if message != self._hello:
+            if self._back and self._seat is not None and self._seat.hello == message:
+                self._seat.back(hello=True)
+                self._console(f"{self._seat.room.label} is back in room {self._seat.room.room}")
+            elif message != self._hello:
                 await self._leave()
                 self._hello = message
                 self._serving = asyncio.ensure_future(self._serve(message))
         elif kind == link.PING:
-            if self._room is None and self._hello is None:  # it was in one with another bridge
+            if self._seat is None and self._hello is None:  # it was in one with another bridge
                 await self._error("not in a room: say HELLO")
             else:
                 await self.link.send((link.PONG,))
@@ -108,48 +138,40 @@ class Bridge:
 
     async def _serve(self, hello):
         _, version, max_frame, name, label = hello
-        pinging = None
+        room = None
         try:
             if version != link.VERSION:
                 raise link.CarrierLost(f"link version {version}, here it is {link.VERSION}")
             room = self.rooms.room(self.rooms.name or name, self.label or label, max_frame)
             labels = await room.open()
-            self._room = room
+            self._seat = Seat(room, labels, hello)
             self._hello = None
-            self._console(f"{room.label} is in room {room.room}")
             await self.link.send((link.WELCOME, labels))
-            pinging = asyncio.ensure_future(_ping(room))
-            while True:
-                message = await room.recv()
-                if message[0] != link.PONG:
-                    await self.link.send(message)
+            self._console(f"{room.label} is in room {room.room}")
+            await self._seat.run(self._write)
         except (link.CarrierLost, AddressFault) as error:
             self._console(clean(str(error)))
             with contextlib.suppress(link.CarrierLost):
                 await self._error(str(error))
         finally:
-            if pinging is not None:
-                pinging.cancel()
             self._hello = None
-            room, self._room = self._room, None
+            self._seat = None
             if room is not None:
                 await room.close()
+
+    async def _write(self, message):
+        await self.link.send(message)
 
     async def _error(self, reason):
         await self.link.send((link.ERROR, reason[: link.MAX_REASON]))
 
     async def _leave(self):
         serving, self._serving = self._serving, None
+        if self._seat is not None:
+            self._seat.stop()  # at once: the device may have begun anew
         if serving is not None:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
-
-
-async def _ping(room):
-    with contextlib.suppress(link.CarrierLost):
-        while True:
-            await asyncio.sleep(PING)
-            await room.ping()
 
 
 def _hint(bridge, say):
@@ -211,25 +233,30 @@ async def attend(bridge):
         await bridge.run()
 
 
-async def forever(bridge, again, place, say, attend=attend):
-    """Runs `bridge`; whenever its device went away, waits until it is back in its `place` and runs
-    the bridge that `await again(transport)` makes. Ends only by being cancelled.
+async def forever(bridge, place, say, prepare=None, attend=attend):
+    """Runs `bridge`; whenever its device went away, waits until it is back in its `place` and goes
+    on. Ends only by being cancelled.
 
-    The device asks for its room anew, as after every reset. `say` takes lines; `attend(bridge)`
-    may do something around its run.
+    For a minute its seat in the room is kept; a device that was reset asks for its room anew.
+    `say` takes lines; `await prepare(transport)` may start a program on the device and returns
+    what it has said; `attend(bridge)` may do something around a run.
     """
+    bridge.holds = True
     transport = None
-    while True:
-        try:
-            if transport is not None:
-                bridge = await again(transport)
-            await attend(bridge)
-        except link.CarrierLost as error:
-            say(f"mpseq: {error}.")
-        finally:
-            if transport is not None:
-                transport.close()
-        transport = await place.back(say)
+    try:
+        while True:
+            try:
+                if transport is not None:
+                    bridge.resume(transport, await prepare(transport) if prepare else b"")
+                await attend(bridge)
+            except link.CarrierLost as error:
+                say(f"mpseq: {error}.")
+            finally:
+                if transport is not None:
+                    transport.close()
+            transport = await place.back(say)
+    finally:
+        await bridge.leave()
 
 
 async def run(device, rooms, label, baudrate, start) -> int:
@@ -253,12 +280,9 @@ async def run(device, rooms, label, baudrate, start) -> int:
 
 
 async def _run(device, rooms, label, baudrate, start, say, comes_back):
-    async def begin(transport):
-        bridge = Bridge(transport, rooms, label=label, console=say)
-        if start:
-            # After a reset as well, which has ended it.
-            bridge.link.feed(await serial_link.start_program(transport, start))
-        return bridge
+    async def prepare(transport):
+        # After a reset as well, which has ended it.
+        return await serial_link.start_program(transport, start) if start else b""
 
     async def attend_with_hint(bridge):
         hint = asyncio.get_running_loop().call_later(HINT, _hint, bridge, say)
@@ -275,10 +299,11 @@ async def _run(device, rooms, label, baudrate, start, say, comes_back):
         return 3
     try:
         place = replug.Place(device, baudrate) if comes_back else None
-        bridge = await begin(transport)
+        bridge = Bridge(transport, rooms, label=label, console=say)
+        bridge.link.feed(await prepare(transport))
         say(f"bridge: {device} into {rooms}; stop with Ctrl-C")
         if place is not None:
-            await forever(bridge, begin, place, say, attend_with_hint)
+            await forever(bridge, place, say, prepare, attend_with_hint)
         else:
             await attend_with_hint(bridge)
     except link.CarrierLost as error:

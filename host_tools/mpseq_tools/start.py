@@ -104,11 +104,8 @@ async def _watch(line, rooms, member, patience, place, say):
         if outcome.done():
             last.append(said)
 
-    async def begin(line):
-        return Bridge(line, rooms, console=console)
-
-    bridge = await begin(line)
-    bridging = bridge.run() if place is None else forever(bridge, begin, place, say)
+    bridge = Bridge(line, rooms, console=console)
+    bridging = bridge.run() if place is None else forever(bridge, place, say)
     running = asyncio.ensure_future(bridging)
     try:
         await asyncio.wait(

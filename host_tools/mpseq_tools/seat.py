@@ -1,0 +1,136 @@
+"""A device's place in a room, which outlives the pulling of its cable for a minute.
+
+What comes from the room meanwhile is kept, and given to the device when it is back, behind what
+was on the way to it. Frames that it gets twice do no harm: the protocol knows them.
+"""
+
+import asyncio
+import collections
+import contextlib
+
+from mpseq_aio import link
+
+HOLD = 60.0  # seconds; after that the others have parted from it, or are about to
+MAX_KEPT = 512 * 1024  # bytes that are kept for a device that is away
+PING = 20.0  # seconds between signs of life to the room
+_OVERHEAD = 64  # bytes of a message that are not its frame, at most about
+# Bytes behind which what was written has reached the device: more than are ever on the way to it.
+_UNSURE = 1024
+
+
+class Seat:
+    """`room`: an open carrier, with `labels` as its `open` returned them; `hello`: the device's.
+
+    `run(write)` brings what comes to the device by `await write(message)`, which may raise
+    CarrierLost when the device is away; `back()` says that it is there again. Ends with
+    CarrierLost: the room is gone, or the device was away for too long.
+    """
+
+    def __init__(self, room, labels, hello):
+        self.room = room
+        self.hello = hello
+        self.labels = list(labels)
+        self._kept = collections.deque()  # not written yet
+        self._sent = collections.deque()  # written last
+        self._news = asyncio.Event()
+        self._here = asyncio.Event()
+        self._here.set()
+        self._gone = asyncio.Event()
+        self._tasks = []
+
+    def away(self):
+        """The device is gone: what may not have reached it is kept, too."""
+        if self._here.is_set():
+            self._here.clear()
+            self._gone.set()
+            self._news.set()
+            self._kept.extendleft(reversed(self._sent))
+            self._sent.clear()
+
+    def back(self, hello=False):
+        """It is there again; with `hello` it asked for the room anew and is told who is there."""
+        if hello:
+            self._kept.appendleft((link.WELCOME, tuple(self.labels)))
+        self._gone.clear()
+        self._here.set()
+        self._news.set()
+
+    async def run(self, write):
+        """Serves until CarrierLost."""
+        self._tasks = tasks = [
+            asyncio.ensure_future(work)
+            for work in (self._hear(), self._bring(write), self._patience(), _ping(self.room))
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self.stop()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def stop(self):
+        """Nothing more is written from now on; `run` is to be cancelled."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _hear(self):
+        while True:
+            # Who takes nothing for long is the room's to judge, as before there was a bridge.
+            while self._here.is_set() and len(self._kept) > 1:
+                self._news.clear()
+                await self._news.wait()
+            message = await self.room.recv()
+            if message[0] == link.PONG:
+                continue
+            if message[0] == link.ENTER:
+                self.labels.append(message[1])
+            elif message[0] == link.LEAVE and message[1] in self.labels[1:]:
+                self.labels.remove(message[1])
+            self._keep(message)
+
+    def _keep(self, message):
+        self._kept.append(message)
+        self._news.set()
+        if not self._here.is_set() and sum(map(_size, self._kept)) > MAX_KEPT:
+            raise link.CarrierLost("the device is away, and too much was said for it")
+
+    async def _bring(self, write):
+        while True:
+            await self._here.wait()
+            if not self._kept:
+                self._news.clear()
+                await self._news.wait()
+                continue
+            message = self._kept[0]
+            try:
+                await write(message)
+            except link.CarrierLost:
+                self.away()  # whoever owns the line tells when it is back
+                continue
+            if self._kept and self._kept[0] is message:
+                self._kept.popleft()
+                self._news.set()
+                if message[0] != link.WELCOME:
+                    self._sent.append(message)
+                while self._sent and sum(map(_size, self._sent)) - _size(self._sent[0]) > _UNSURE:
+                    self._sent.popleft()
+
+    async def _patience(self):
+        while True:
+            await self._gone.wait()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._here.wait(), HOLD)
+            if not self._here.is_set():
+                raise link.CarrierLost(f"the device was away for {HOLD:g} s: it leaves the room")
+
+
+def _size(message):
+    return _OVERHEAD + (len(message[2]) if message[0] == link.FRAME else 0)
+
+
+async def _ping(room):
+    while True:
+        await asyncio.sleep(PING)
+        with contextlib.suppress(link.CarrierLost):  # which is heard elsewhere
+            await room.ping()
