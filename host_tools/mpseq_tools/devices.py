@@ -13,7 +13,7 @@ from pathlib import Path
 from mpseq_aio import link
 from mpseq_aio.agent import Agent
 
-from . import serial_link
+from . import checkout, serial_link
 from .bridge import Bridge
 from .qemu import BOARDS, Board
 from .rooms import Rooms
@@ -144,7 +144,7 @@ def unix_program() -> Path:
     build = os.environ.get("MPSEQ_BUILD") or Path(__file__).resolve().parents[2] / "build"
     program = Path(build) / "unix" / "mpseq-micropython"
     if not program.is_file():
-        raise DeviceError(f"no {program}: run `make unix`")
+        raise DeviceError(f"no {program}. Cure: {checkout.cure('unix')}")
     return program
 
 
@@ -152,23 +152,27 @@ async def connect(kind: str, name: str, relay_port: int, relay_host: str = "127.
     """A member: "cpython", "unix", one of qemu.BOARDS, or what is at a serial port (its path)."""
     if kind == "cpython":
         return _local(name)
+    transport, first, release = await open_line(kind, AGENT)
+    return _bridged(name, kind, transport, relay_host, relay_port, release, first)
+
+
+async def open_line(kind, program, baudrate=115200, seed=None):
+    """Starts what is no member yet (a process, an emulated board) and the program on it, given as
+    MicroPython source. Returns its transport, the first bytes that it wrote, and a coroutine
+    function that ends it. `seed`: 64 bytes for an emulated board's os.urandom, by default random.
+    DeviceError, qemu.BoardError, CarrierLost.
+    """
     if kind == "unix":
         process = await asyncio.create_subprocess_exec(
-            unix_program(), "-X", f"heapsize={_UNIX_HEAP}", "-c", AGENT,
+            unix_program(), "-X", f"heapsize={_UNIX_HEAP}", "-c", program,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in a terminal is for us alone
         )
-
-        async def end():
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-
-        transport = serial_link.ProcessTransport(process)
-        return _bridged(name, kind, transport, relay_host, relay_port, end)
+        return serial_link.ProcessTransport(process), b"", lambda: end_process(process)
     if kind in BOARDS:
-        board = await asyncio.to_thread(Board, kind, seed=os.urandom(64))
+        board = await asyncio.to_thread(Board, kind, seed=seed or os.urandom(64))
         try:
-            await asyncio.to_thread(board.start, AGENT)
+            await asyncio.to_thread(board.start, program)
             transport = serial_link.SerialTransport(board.port)
         except BaseException:
             board.close()
@@ -177,10 +181,10 @@ async def connect(kind: str, name: str, relay_port: int, relay_host: str = "127.
         async def switch_off():
             board.close()
 
-        return _bridged(name, kind, transport, relay_host, relay_port, switch_off)
-    transport = serial_link.SerialTransport(kind)
+        return transport, b"", switch_off
+    transport = serial_link.SerialTransport(kind, baudrate)
     try:
-        first = await serial_link.start_program(transport, AGENT)
+        first = await serial_link.start_program(transport, program)
     except BaseException:
         transport.close()
         raise
@@ -188,7 +192,14 @@ async def connect(kind: str, name: str, relay_port: int, relay_host: str = "127.
     async def nothing():
         pass
 
-    return _bridged(name, kind, transport, relay_host, relay_port, nothing, first)
+    return transport, first, nothing
+
+
+async def end_process(process):
+    """Kills a process of asyncio, unless it has ended, and waits for its end."""
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
 
 
 def _local(name):
