@@ -2,235 +2,350 @@
 
 Rooms have a name and come and go with their members. Every frame goes to everyone in its room,
 the sender included, in one order. Nobody can make it keep more than `max_waiting` bytes per
-client: who reads too slowly is dropped, with the reason, and the others go on.
+client: who reads too slowly is dropped, with the reason, and the others go on. What else it does
+not take from a client stands in relay_limits.py; a connection's own affairs, in relay_client.py.
 """
 
 import asyncio
-import collections
+import bisect
 import contextlib
-import signal
+import itertools
 import socket
-import time
+import struct
 
 from mpseq_aio import link, tcp
-from mpseq_aio.framing import clean
+
+from .relay_client import READ, REASONS, Client, Dropped
+from .relay_limits import Addresses, Limits
+from .relay_log import in_words
+
+_BATCH = 65536  # bytes of frames that wait for the end of a turn
+_SIZE = struct.Struct(">I")
+_SPARE = 64  # connections over the limit that are told so; further ones are just closed
+_BACKLOG = 1024
+# Seconds; upper bounds of the classes in which `Counts.latency` counts frames.
+LATENCIES = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 
 
-class Dropped(Exception):
-    """Why the relay ends a connection; the text is sent to the client."""
+class Counts:
+    """What metrics show. Counts since the start, of nobody in particular."""
+
+    def __init__(self):
+        self.connections = 0
+        self.posted = 0  # frames
+        self.posted_bytes = 0
+        self.delivered = 0
+        self.delivered_bytes = 0
+        self.held_back = 0  # times that a client was over its rates
+        self.ended = dict.fromkeys(REASONS, 0)
+        self.latency = [0] * (len(LATENCIES) + 1)
+        self.latency_sum = 0.0
 
 
-class Client:
-    """One connection: its place in a room, and what still has to be written to it."""
+class Room(dict):
+    """The members of a room by label, and what this turn of the loop brought for all of them."""
 
-    def __init__(self, writer, max_waiting):
-        self.writer = writer
-        self.max_waiting = max_waiting
-        self.room = None
-        self.label = None
-        self.max_frame = link.MAX_FRAME
-        self.ended = None  # the reason, once decided
-        self._queue = collections.deque()
-        self._waiting = 0
-        self._wake = asyncio.Event()
-        self.over = asyncio.Event()  # set with `ended`
+    def __init__(self, relay, number):
+        self.number = number
+        self.smallest = link.MAX_FRAME  # that one of them takes
+        self._relay = relay
+        self._batch = []
+        self._size = 0
+        self._read = []  # when each frame of the batch was
 
-    def push(self, data: bytes):
-        """Queues bytes to write; a client with too many waiting is ended here."""
-        if self.ended is not None:
+    def post(self, sender, frame, now):
+        """Passes a frame on, to everyone and in this order. `now`: when it was read."""
+        head = sender.head
+        size = len(head) + len(frame)
+        if len(frame) > self.smallest:
+            self._drop_small(len(frame))
+        self._read.append(now)
+        self._add(b"".join((_SIZE.pack(size), head, frame)))
+
+    def say(self, message):
+        """Tells everyone, in its place among the frames."""
+        self._add(tcp.frame_message(message))
+
+    def _add(self, data):
+        if not self._batch:
+            self._relay.wants_flush(self)
+        self._batch.append(data)
+        self._size += len(data)
+        if self._size >= _BATCH:
+            self.flush()
+
+    def flush(self):
+        """Gives what there is to everyone: joined once, one write for each."""
+        if not self._batch:
             return
-        self._queue.append(data)
-        self._waiting += len(data)
-        if self._waiting > self.max_waiting:
-            self.end(f"too slow: {self._waiting} bytes were waiting for you")
-        self._wake.set()
+        data = b"".join(self._batch)
+        read = self._read
+        self._batch, self._read, self._size = [], [], 0
+        for member in list(self.values()):
+            member.push(data)
+        if read:
+            self._relay.passed(read, len(self), len(data))
 
-    def end(self, reason: str, tell: bool = True):
-        """Ends the connection. With `tell`, what is queued makes way for an ERROR."""
-        if self.ended is not None:
-            return
-        self.ended = reason
-        if tell:
-            self._queue.clear()
-            self._queue.append(tcp.frame_message((link.ERROR, reason[: link.MAX_REASON])))
-        self._wake.set()
-        self.over.set()
+    def _drop_small(self, size):
+        self.flush()
+        for member in list(self.values()):
+            if size > member.max_frame:
+                # A silent gap would look like an attack to its conversation; this does not.
+                member.end("too_long", f"a frame of {size} bytes, you take {member.max_frame}")
 
-    async def write_out(self):
-        """Writes the queue until the connection is ended and the queue empty."""
-        try:
-            while self._queue or self.ended is None:
-                while self._queue:
-                    data = self._queue.popleft()
-                    self.writer.write(data)
-                    await self.writer.drain()
-                    self._waiting -= len(data)
-                self._wake.clear()
-                if self.ended is None:
-                    await self._wake.wait()
-        except OSError:
-            pass
-        finally:
-            self.end("connection lost", tell=False)
+    def measure(self):
+        """After somebody came or went."""
+        self.smallest = min((m.max_frame for m in self.values()), default=link.MAX_FRAME)
 
 
 class Relay:
     """The server. Port 0 takes a free one; `port` holds the real one after `start`.
 
-    `max_clients` connections in all and `max_members` in a room; `max_waiting` bytes per client;
-    `patience` seconds for HELLO and for the last words to a dropped client, `idle` seconds
-    without a sign of life (clients PING). `log` takes one line of text; frames never reach it.
+    `limits`: fields of relay_limits.Limits. `log` takes one line of text about each event, with
+    names; `note(event, fields)` the same unwritten; frames never reach them. `tls`: an
+    ssl.SSLContext, `tokens`: a relay_tokens.Tokens; both can be replaced while it runs.
     """
 
     def __init__(
-        self,
-        host="127.0.0.1",
-        port=tcp.DEFAULT_PORT,
-        *,
-        max_clients=1024,
-        max_members=128,
-        max_waiting=1 << 20,
-        patience=10.0,
-        idle=90.0,
-        log=None,
+        self, host="127.0.0.1", port=tcp.DEFAULT_PORT, *, log=None, note=None, tls=None,
+        tokens=None, **limits,
     ):
         self.host = host
         self.port = port
-        self.max_clients = max_clients
-        self.max_members = max_members
-        self.max_waiting = max_waiting
-        self.patience = patience
-        self.idle = idle
-        self.rooms = {}  # name -> {label: Client}
-        self._log = log or (lambda line: None)
+        self.limits = Limits(**limits)
+        self.tls = tls
+        self.tokens = tokens
+        self.rooms = {}  # name -> Room
+        self.counts = Counts()
+        self.waiting = 0  # bytes for and of all clients
+        self.stopping = False
+        self.loop = None
+        self.buffer = memoryview(bytearray(READ))
+        self._note = note or (lambda event, fields: log and log(in_words(event, fields)))
         self._clients = set()
+        self._refused = set()
+        self._addresses = Addresses(self.limits)
+        self._numbers = itertools.count(1)
+        self._room_numbers = itertools.count(1)
         self._tasks = set()
-        self._server = None
+        self._servers = []
+        self._dirty = []
+        self._empty = None  # an event, while it stops
 
     async def start(self):
-        """Starts to listen; OSError when the address is taken."""
-        self._server = await asyncio.start_server(self._serve, self.host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        """Starts to listen; OSError when the address is taken or none of this machine."""
+        self.loop = asyncio.get_running_loop()
+        places = await self.loop.getaddrinfo(
+            None if self.host == "*" else self.host, self.port,
+            type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE,
+        )
+        try:
+            for *_, place in dict.fromkeys(places):
+                server = await self.loop.create_server(
+                    lambda: Client(self), place[0], self.port, backlog=_BACKLOG
+                )
+                self._servers.append(server)
+                # With port 0 the next family would have another one: clients try the first.
+                if self.port == 0:
+                    self.port = server.sockets[0].getsockname()[1]
+                    break
+        except BaseException:
+            self._close()
+            raise
 
-    async def stop(self):
-        """Tells everyone, closes everything."""
-        if self._server is not None:
-            self._server.close()
+    async def stop(self, drain=2.0):
+        """Takes nobody new, writes everyone what is queued, and that it stops; closes everything
+        after `drain` seconds."""
+        self.stopping = True
+        self._close()
+        if self.loop is None:
+            return
+        # What was on its way in comes before the end, as far as it is here.
+        await asyncio.sleep(0)
+        self._flush()
+        self._empty = asyncio.Event()
         for client in list(self._clients):
-            client.end("the relay is shutting down")
-        if self._tasks:
-            _, late = await asyncio.wait(list(self._tasks), timeout=2)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            client.end("shutdown", "the relay is shutting down; it may be back soon", keep=True)
+        if self._clients or self._refused:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), drain)
+        self.abort()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # connection_lost
 
-    async def _serve(self, reader, writer):
-        task = asyncio.current_task()
+    def abort(self):
+        """Closes all connections at once."""
+        for client in (*self._clients, *self._refused):
+            client.abort()
+
+    def _close(self):
+        servers, self._servers = self._servers, []
+        for server in servers:
+            server.close()
+
+    def __len__(self):
+        """Clients that are connected."""
+        return len(self._clients)
+
+    # --- for relay_client.py
+
+    def number(self) -> int:
+        """A number for a client."""
+        return next(self._numbers)
+
+    def spawn(self, coroutine):
+        """Runs something that ends by itself."""
+        task = self.loop.create_task(coroutine)
         self._tasks.add(task)
-        writer.transport.set_write_buffer_limits(high=65536)
-        # The kernel would hide megabytes of a slow reader's backlog from `max_waiting`.
-        with contextlib.suppress(OSError):
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 131072)
-        client = Client(writer, self.max_waiting)
-        self._clients.add(client)
-        writing = asyncio.ensure_future(client.write_out())
-        reading = asyncio.ensure_future(self._read(client, reader))
-        try:
-            await client.over.wait()
-            self._exit(client)
-            await asyncio.wait((writing,), timeout=self.patience)
-        finally:
-            client.end("the relay is shutting down", tell=False)
-            self._exit(client)
-            reading.cancel()
-            writing.cancel()
-            await asyncio.gather(reading, writing, return_exceptions=True)
-            self._clients.discard(client)
-            await self._hang_up(writer)
-            self._tasks.discard(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _hang_up(self, writer):
-        # Close politely so that the last words arrive, but wait for nobody.
-        with contextlib.suppress(OSError, asyncio.TimeoutError):
-            writer.close()
-            await asyncio.wait_for(writer.wait_closed(), 1)
-        writer.transport.abort()
+    def admit(self, client):
+        """None for a client that may stay, else why not, and "" when it is not to be told."""
+        self.counts.connections += 1
+        address = self._addresses.at(client.peer)
+        if self.stopping:
+            reason = "the relay is shutting down"
+        elif len(self._clients) >= self.limits.max_clients:
+            reason = f"this relay is full ({self.limits.max_clients} clients)"
+        else:
+            reason = address.refusal(self.loop.time())
+            if reason is None:
+                address.connected += 1
+                client.address = address
+                self._clients.add(client)
+                return None
+        if len(self._refused) >= _SPARE:
+            client.ended = reason
+            self._end_of(client, "full")
+            return ""
+        self._refused.add(client)
+        return reason
 
-    async def _read(self, client, reader):
-        try:
-            if len(self._clients) > self.max_clients:
-                raise Dropped(f"this relay is full ({self.max_clients} clients)")
-            await self._enter(client, await self._next(reader, self.patience, "HELLO"))
-            while True:
-                message = await self._next(reader, self.idle, "sign of life")
-                if message[0] == link.POST:
-                    self._spread(client, message[1])
-                elif message[0] == link.PING:
-                    client.push(tcp.frame_message((link.PONG,)))
-                elif message[0] == link.BYE:
-                    return client.end("said BYE", tell=False)
-                else:
-                    raise Dropped("a client sends POST, PING or BYE here")
-        except link.CarrierLost:
-            pass
-        except (Dropped, link.LinkError) as error:
-            kind = "" if isinstance(error, Dropped) else f"{type(error).__name__}: "
-            client.end(f"{kind}{error}")
-        finally:
-            client.end("connection lost", tell=False)
+    def forget(self, client):
+        """It is not connected any more."""
+        if client.address is not None:
+            client.address.connected -= 1
+            client.address = None
+        self._clients.discard(client)
+        self._refused.discard(client)
+        if self._empty is not None and not self._clients and not self._refused:
+            self._empty.set()
 
-    async def _next(self, reader, seconds, what):
-        try:
-            return await asyncio.wait_for(tcp.read_message(reader), seconds)
-        except asyncio.TimeoutError:
-            raise Dropped(f"no {what} within {seconds:g} s") from None
+    def refuse_token(self, client, name, now):
+        """Why a client may not enter a room, or None."""
+        tokens = self.tokens
+        if tokens is None:
+            return None
+        address = self._addresses.at(client.peer)
+        if client.token is not None and not address.may_guess(now):
+            return "too many wrong tokens came from your address: try again in a minute"
+        if tokens.allow(name, client.token):
+            return None
+        if client.token is None:
+            return (
+                "this room wants a token. Cure: tcp://TOKEN@HOST:PORT/ROOM, or --password-file,"
+                " with one from whoever runs the relay"
+            )
+        address.guessed(now)
+        return "wrong token for this room. Cure: ask whoever runs the relay for the right one"
 
-    async def _enter(self, client, message):
-        if message[0] != link.HELLO:
-            raise Dropped("the first message must be HELLO")
-        _, version, client.max_frame, name, wanted = message
-        if version != link.VERSION:
-            raise Dropped(f"link version {version}, here it is {link.VERSION}")
-        room = self.rooms.setdefault(name, {})
-        if len(room) >= self.max_members:
-            raise Dropped(f"room {name} is full ({self.max_members} members)")
+    def enter(self, client, name, wanted):
+        """Gives a client its place in a room; Dropped when there is none."""
+        room = self.rooms.get(name)
+        if room is None:
+            if len(self.rooms) >= self.limits.max_rooms:
+                raise Dropped("full", f"this relay is full ({self.limits.max_rooms} rooms)")
+            room = self.rooms[name] = Room(self, next(self._room_numbers))
+        elif len(room) >= self.limits.max_members:
+            raise Dropped("full", f"the room is full ({self.limits.max_members} members)")
         label = wanted
         number = 1
         while label in room:
             number += 1
             label = with_number(wanted, number)
-        self._push_all(room, (link.ENTER, label))
-        client.room, client.label = name, label
-        room[label] = client
-        client.push(tcp.frame_message((link.WELCOME, (label, *(x for x in room if x != label)))))
-        self._log(f"{label} entered room {name} ({len(room)} there)")
-
-    def _spread(self, client, frame):
-        room = self.rooms[client.room]
-        data = tcp.frame_message((link.FRAME, client.label, frame))
-        for member in list(room.values()):
-            if len(frame) > member.max_frame:
-                # A silent gap would look like an attack to its conversation; this does not.
-                member.end(f"a frame of {len(frame)} bytes, you take {member.max_frame}")
-            else:
-                member.push(data)
-
-    def _push_all(self, room, message):
-        data = tcp.frame_message(message)
-        for member in list(room.values()):
-            member.push(data)
-
-    def _exit(self, client):
-        name, client.room = client.room, None
-        if name is None:
-            return
-        room = self.rooms[name]
-        del room[client.label]
         if room:
-            self._push_all(room, (link.LEAVE, client.label))
-        else:
-            del self.rooms[name]
-        self._log(f"{client.label} left room {name}: {clean(client.ended)}")
+            room.say((link.ENTER, label))
+            room.flush()
+        client.room, client.name, client.label = room, name, label
+        client.head = link.encode((link.FRAME, label, b""))
+        room[label] = client
+        room.smallest = min(room.smallest, client.max_frame)
+        client.awaits_life()
+        client.push(tcp.frame_message((link.WELCOME, (label, *(x for x in room if x != label)))))
+        self._tell("entered", client, members=len(room))
+
+    def exit(self, client, kind):
+        """An ended client leaves its room."""
+        self._end_of(client, kind)
+        room, client.room = client.room, None
+        if room is None:
+            return
+        del room[client.label]
+        if not room:
+            del self.rooms[client.name]
+        elif not self.stopping:
+            room.measure()
+            room.say((link.LEAVE, client.label))
+
+    def _end_of(self, client, kind):
+        self.counts.ended[kind] += 1
+        if client.room is not None:
+            self._tell("left", client, kind=kind, reason=client.ended)
+        elif kind not in ("lost", "bye"):
+            self._note(
+                "refused",
+                {"client": client.number, "address": client.peer, "kind": kind,
+                 "reason": client.ended},
+            )
+
+    def _tell(self, event, client, **fields):
+        room = client.room
+        self._note(
+            event,
+            {"client": client.number, "label": client.label, "room": room.number,
+             "room_name": client.name, **fields},
+        )
+
+    def count(self, size):
+        """So many more bytes wait. Too many for all: who has the most of them goes."""
+        self.waiting += size
+        while size > 0 and self.waiting > self.limits.max_memory:
+            most = max(self._clients, key=_backlog, default=None)
+            if most is None or most.ended is not None:
+                return
+            most.end(
+                "memory",
+                f"the relay's memory is full, and most of it ({most.waiting} bytes) is yours",
+            )
+
+    def wants_flush(self, room):
+        """This room has something to pass on before the turn is over."""
+        if not self._dirty:
+            self.loop.call_soon(self._flush)
+        self._dirty.append(room)
+
+    def _flush(self):
+        rooms, self._dirty = self._dirty, []
+        for room in rooms:
+            room.flush()
+
+    def passed(self, read, members, size):
+        """Frames went out: when each was read, how many members took them, bytes for each."""
+        counts = self.counts
+        now = self.loop.time()
+        counts.posted += len(read)
+        counts.posted_bytes += size
+        counts.delivered += len(read) * members
+        counts.delivered_bytes += size * members
+        for at in read:
+            counts.latency[bisect.bisect_left(LATENCIES, now - at)] += 1
+            counts.latency_sum += now - at
+
+
+def _backlog(client):
+    return -1 if client.ended is not None else client.waiting
 
 
 def with_number(label: str, number: int) -> str:
@@ -238,31 +353,3 @@ def with_number(label: str, number: int) -> str:
     suffix = f"-{number}"
     room = link.MAX_LABEL - len(suffix)
     return label.encode()[:room].decode(errors="ignore") + suffix
-
-
-async def run(host: str, port: int, quiet: bool) -> int:
-    """The `mpseq relay` command: serves until SIGINT or SIGTERM; returns the exit code."""
-
-    def log(line):
-        if not quiet:
-            print(time.strftime("%H:%M:%S "), line, sep="", flush=True)
-
-    relay = Relay(host, port, log=log)
-    try:
-        await relay.start()
-    except OSError as error:
-        print(f"mpseq: cannot listen on {host} port {port}: {error.strerror or error}.")
-        print("Cure: stop the other program there, or choose another --port (0 takes a free one).")
-        return 1
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, stopped.set)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
-    print(f"relay at {host}:{relay.port}; stop with Ctrl-C", flush=True)
-    await stopped.wait()
-    await relay.stop()
-    log("relay stopped")
-    return 0

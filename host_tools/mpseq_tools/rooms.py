@@ -91,18 +91,36 @@ class Rooms:
         if self.kind == "tcp":
             from mpseq_aio.tcp import TcpRoom
 
-            return TcpRoom(self.host, self.port, name, label, max_frame)
+            return TcpRoom(self.host, self.port, name, label, max_frame, token=self._token())
         if self.kind == "tls":
             from mpseq_aio.tls import TlsRoom
 
             return TlsRoom(
-                self.host, self.port, name, label, authority=self.authority, max_frame=max_frame
+                self.host, self.port, name, label, authority=self.authority, max_frame=max_frame,
+                token=self._token(),
             )
         if self.kind == "udp":
             from mpseq_aio.udp import UdpRoom
 
             return UdpRoom(self.host, self.port, name, label)
+        if self.kind in ("mqtt", "mqtts"):
+            from .mqtt_room import MqttRoom
+
+            secure = self.kind == "mqtts"
+            who = (self.user, self.secret)
+            return MqttRoom(
+                self.host, self.port, name, label, *who, secure, self.authority, max_frame
+            )
         raise AddressFault(f"{self.kind}: is not built yet", "tcp:// is")
+
+    def _token(self):
+        try:
+            return link.check_name(self.secret) if self.secret else None
+        except link.LinkError:
+            raise AddressFault(
+                "that is no token of a relay: one has 1 to 64 printable bytes",
+                "see what --password-file or MPSEQ_PASSWORD holds; whoever runs the relay has it",
+            ) from None
 
     def __str__(self) -> str:
         """The address, without its secret."""
@@ -176,9 +194,18 @@ def _host_port(text, place, default):
     host = found and found[1].strip("[]")
     port = int(found[2] or default) if found else 0
     if not host or not 0 < port < 65536:
-        raise AddressFault(f"{text!r} has no HOST:PORT in it", f"an address is {FORMS}")
+        raise AddressFault(f"{_shown(text)!r} has no HOST:PORT in it", f"an address is {FORMS}")
     return host, port
 
 
 def _bad(text):
-    return AddressFault(f"{text!r} is no address", f"one is {FORMS}")
+    return AddressFault(f"{_shown(text)!r} is no address", f"one is {FORMS}")
+
+
+def _shown(text):
+    """What was typed, as far as it cannot be a secret."""
+    before, at_sign, rest = text.rpartition("@")
+    if not at_sign or before.startswith("xmpp:") and "//" not in before:
+        return text
+    kind, slashes, _ = before.rpartition("//")
+    return f"{kind}{slashes}...@{rest}"

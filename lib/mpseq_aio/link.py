@@ -6,6 +6,7 @@ frames as bytes: nothing here knows what is in them.
 
 | message                    | from   | tuple                                |
 |----------------------------|--------|--------------------------------------|
+| TOKEN, if any before HELLO | client | (TOKEN, text)                        |
 | HELLO                      | client | (HELLO, version, max, room, label)   |
 | POST                       | client | (POST, frame)                        |
 | BYE, PING                  | client | (BYE,), (PING,)                      |
@@ -20,6 +21,8 @@ frames as bytes: nothing here knows what is in them.
 
 TAKEN says how many bytes the device has taken from the line since its last HELLO (or since its
 start), modulo 2^32: a UART drops what comes too fast, so the host writes on when it has read this.
+
+TOKEN, 1-64 bytes, opens a room of a relay that wants one.
 """
 
 import os
@@ -35,6 +38,7 @@ HELLO = 0x01
 POST = 0x02
 BYE = 0x03
 PING = 0x04
+TOKEN = 0x05
 COMMAND = 0x41
 WELCOME = 0x81
 FRAME = 0x82
@@ -46,7 +50,7 @@ REPORT = 0xC1
 TAKEN = 0xC2
 
 _BARE = (BYE, PING, PONG)
-_LABEL = (ENTER, LEAVE)
+_LABEL = (ENTER, LEAVE, TOKEN)
 _TEXT = (ERROR, COMMAND, REPORT)
 
 

@@ -41,12 +41,20 @@ class TcpRoom:
     `label` is what was asked for until `open`, then what the relay gave (it adds a number when
     the label is taken). `room` and `label`: 1-64 bytes of UTF-8. `max_frame`: the longest frame,
     in bytes, this client can take; the relay ends the connection rather than leave one out.
-    `patience`: seconds `open` waits. After `post` or `ping` was cancelled only `close` and `open`
+    `patience`: seconds `open` waits. `token`: what a relay wants for this room, if it wants
+    something. After `post` or `ping` was cancelled only `close` and `open`
     make sense: part of a message may have been sent.
     """
 
     def __init__(
-        self, host: str, port: int, room: str, label: str, max_frame=link.MAX_FRAME, patience=30
+        self,
+        host: str,
+        port: int,
+        room: str,
+        label: str,
+        max_frame=link.MAX_FRAME,
+        patience=30,
+        token=None,
     ):
         self.host = host
         self.port = port
@@ -54,6 +62,7 @@ class TcpRoom:
         self.label = self.wanted = link.check_name(label)
         self.max_frame = max_frame
         self.patience = patience
+        self.token = token
         self._reader = None
         self._writer = None
         self._blocked = False  # a message is on its way, or its sender was cancelled
@@ -82,6 +91,8 @@ class TcpRoom:
             raise link.CarrierLost(
                 "no relay at %s port %d (%s)" % (self.host, self.port, error)
             ) from None
+        if self.token:
+            await self._send((link.TOKEN, self.token))
         await self._send((link.HELLO, link.VERSION, self.max_frame, self.room, self.wanted))
         message = await self.recv()
         if message[0] != link.WELCOME or not message[1]:

@@ -1,0 +1,101 @@
+"""What a relay says of its work: events without payloads, as text or JSON, one a line.
+
+Names of rooms and labels are what people chose, and an address is where they are: a log that is
+kept has numbers in their place, which mean something for as long as this relay runs.
+"""
+
+import json
+import queue
+import sys
+import threading
+import time
+
+from mpseq_aio.framing import clean
+
+from .relay_limits import Bucket
+
+_MOST_WAITING = 1000  # lines; a terminal that was stopped with Ctrl-S must not stop the relay
+_LAST_WORDS = 1  # seconds
+
+
+def in_words(event: str, fields: dict) -> str:
+    """One line for people: `fields` with `room` and `label` has names, without them numbers."""
+    who = fields.get("label") or f"client {fields.get('client')}"
+    where = fields.get("room_name") or f"{fields.get('room')}"
+    if event == "entered":
+        return f"{who} entered room {where} ({fields['members']} there)"
+    if event == "left":
+        return f"{who} left room {where}: {fields['reason']}"
+    if event == "refused":
+        address = f" from {fields['address']}" if fields.get("address") else ""
+        return f"client {fields['client']}{address} was not let in: {fields['reason']}"
+    return fields["text"]
+
+
+class Log:
+    """Takes events, writes lines. A thread writes, so that whoever reads the lines, or does not,
+    holds up nothing; `lost` counts those that there was no place for."""
+
+    def __init__(self, form="text", names=False, out=None):
+        self.form = form
+        self.names = names
+        self.lost = 0
+        self._out = out or sys.stdout
+        self._refused = Bucket(5, 50)  # such lines a second: an attack must not fill the disk
+        self._unsaid = 0
+        self._queue = queue.Queue(_MOST_WAITING)
+        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._thread.start()
+
+    def __call__(self, event: str, fields: dict):
+        """Writes an event. `fields`: what relay.py gives, or `text`."""
+        if event == "refused":
+            if not self._refused.take(1, time.monotonic()):
+                self._refused.take(-1, time.monotonic())
+                self._unsaid += 1
+                return
+            if self._unsaid:
+                fields = {**fields, "and_before": self._unsaid}
+                self._unsaid = 0
+        if not self.names:
+            fields = {
+                key: value
+                for key, value in fields.items()
+                if key not in ("label", "room_name", "address")
+            }
+        self._put(self._line(event, fields))
+
+    def say(self, text: str, event="relay", **fields):
+        """A line about the relay itself."""
+        self(event, {"text": text, **fields})
+
+    def _line(self, event, fields):
+        if self.form == "json":
+            now = time.time()
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+            stamp += f".{int(now * 1000) % 1000:03}Z"
+            return json.dumps({"time": stamp, "event": event, **fields})
+        more = f" (and {fields['and_before']} more)" if fields.get("and_before") else ""
+        head = "" if event == "listening" else time.strftime("%H:%M:%S ")
+        return head + clean(in_words(event, fields)) + more
+
+    def _put(self, line):
+        try:
+            self._queue.put_nowait(line)
+        except queue.Full:
+            self.lost += 1
+
+    def _write(self):
+        while (line := self._queue.get()) is not None:
+            try:
+                print(line, file=self._out, flush=True)
+            except (OSError, ValueError):  # nobody reads any more
+                self.lost += 1
+
+    def close(self):
+        """Writes what waits; gives up after a second."""
+        try:
+            self._queue.put(None, timeout=_LAST_WORDS)
+        except queue.Full:
+            return
+        self._thread.join(_LAST_WORDS)
