@@ -72,7 +72,7 @@ def absent(profile: str) -> KeyFault:
     )
 
 
-def store(profile: str, identity, replace: bool = False) -> bool:
+def store(profile: str, identity: Identity, replace: bool = False) -> bool:
     """Keeps an identity, of a backup, as a profile's; False when one is there and `replace` is
     not asked for. KeyFault."""
     path = path_of(profile)

@@ -6,18 +6,28 @@ client: who reads too slowly is dropped, with the reason, and the others go on. 
 not take from a client stands in relay_limits.py; a connection's own affairs, in relay_client.py.
 """
 
+from __future__ import annotations
+
 import asyncio
 import bisect
 import contextlib
 import itertools
 import socket
 import struct
+from typing import TYPE_CHECKING
 
 from mpseq_aio import link, tcp
 
 from .relay_client import READ, REASONS, Client, Dropped
 from .relay_limits import Addresses, Limits
 from .relay_log import in_words
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from typing import Any
+
+    from .relay_tokens import Tokens
 
 _BATCH = 65536  # bytes of frames that wait for the end of a turn
 _SIZE = struct.Struct(">I")
@@ -107,9 +117,16 @@ class Relay:
     """
 
     def __init__(
-        self, host="127.0.0.1", port=tcp.DEFAULT_PORT, *, log=None, note=None, tls=None,
-        tokens=None, **limits,
-    ):
+        self,
+        host: str = "127.0.0.1",
+        port: int = tcp.DEFAULT_PORT,
+        *,
+        log: Callable[[str], object] | None = None,
+        note: Callable[[str, dict[str, Any]], object] | None = None,
+        tls: ssl.SSLContext | None = None,
+        tokens: Tokens | None = None,
+        **limits: float,
+    ) -> None:
         self.host = host
         self.port = port
         self.limits = Limits(**limits)
@@ -132,7 +149,7 @@ class Relay:
         self._dirty = []
         self._empty = None  # an event, while it stops
 
-    async def start(self):
+    async def start(self) -> None:
         """Starts to listen; OSError when the address is taken or none of this machine."""
         self.loop = asyncio.get_running_loop()
         places = await self.loop.getaddrinfo(
@@ -153,7 +170,7 @@ class Relay:
             self._close()
             raise
 
-    async def stop(self, drain=2.0):
+    async def stop(self, drain: float = 2.0) -> None:
         """Takes nobody new, writes everyone what is queued, and that it stops; closes everything
         after `drain` seconds."""
         self.stopping = True
