@@ -31,7 +31,7 @@ INJECTION = 64  # bytes of the host's entropy
 MAIN = "from mpseq_board.node import run\n\nrun()\n"  # of a board without a folder in boards/
 _ADDRESS = "--room NAME, or --carrier like tcp://192.168.1.2:7676/NAME"
 _OLD_MAIN = "/main.old.py"
-_NAMED = re.compile("(tcp|tls|udp)://[^/]*[A-Za-z]")  # not of an IPv4 address
+_NAMED = re.compile("(tcp|tls|udp|mqtts?)://([^/]*@)?[^/@]*[A-Za-z]")  # not of an IPv4 address
 _ROOT = pathlib.Path(__file__).resolve().parents[2]  # of a checkout
 
 # Before the library is there that could read them.
@@ -317,7 +317,7 @@ def _check(wanted):
     try:
         config.check(whole)
         kind, _, rest = whole["carrier"].partition(":")
-        if kind in ("tcp", "tls", "udp"):
+        if kind in ("tcp", "tls", "mqtt", "mqtts", "udp"):
             room_at(whole["carrier"])
         else:  # what is behind the others is not on this machine
             link.check_name(rest)

@@ -3,7 +3,7 @@
 | name       | value                                                                         |
 |------------|-------------------------------------------------------------------------------|
 | `nick`     | 1-32 bytes of UTF-8                                                           |
-| `carrier`  | `serial:ROOM`, `tcp://HOST[:PORT]/ROOM`, `tls://…`, `udp://…` or `espnow:ROOM` |
+| `carrier`  | an address of mpseq_aio/address.py, like `tcp://HOST[:PORT]/ROOM`             |
 | `name`     | of the conversation that this board founds as the host; 1-64 bytes            |
 | `host`     | true: it founds the conversation when there is none, and invites its people   |
 | `people`   | [[nick, public key in 64 hex digits], …]: who may invite it, whom it invites  |
@@ -19,7 +19,7 @@ import os
 FOLDER = "/mpseq.d"
 FILE = "config.json"
 _NEW = "config.new"
-_KINDS = ("serial:", "tcp://", "tls://", "udp://", "espnow:")
+_KINDS = ("serial:", "tcp://", "tls://", "mqtt://", "mqtts://", "udp://", "espnow:")
 _TEXTS = (
     ("nick", 1, 32),
     ("name", 1, 64),

@@ -202,7 +202,7 @@ class Node:
             wifi = Wifi(config["wifi"], self.log)
             self._start(wifi.keep)
             await wifi.up()
-        if config["carrier"][:4] == "tls:":
+        if config["carrier"].split(":")[0] in ("tls", "mqtts"):
             from .rtc import wind
 
             # Nobody is asked who may keep us waiting longer than the watchdog does.
