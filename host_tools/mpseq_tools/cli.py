@@ -6,7 +6,8 @@ from .commands import app
 
 # In the order of the help; each adds itself to `app`.
 for _name in (
-    "chat", "relay", "bridge", "deploy", "flash", "devices", "keys", "psk", "forge", "audit", "demo",
+    "chat", "relay", "bridge", "deploy", "flash", "devices", "doctor", "keys", "psk", "bench",
+    "forge", "audit", "demo",
 ):  # fmt: skip
     importlib.import_module(f"mpseq_tools.commands.{_name}")
 

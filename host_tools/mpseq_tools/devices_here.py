@@ -94,14 +94,24 @@ def emulated_board(name: str, linked: bool = True):
         raise NoDevice(f"{name}: {problem}", cure)
 
 
-def check(device: str):
-    """NoDevice, with what there is, when nothing here has this name."""
+def check_runtime(device: str):
+    """The same for `mpseq bench` and alike, which take runtimes, too."""
+    for one in runtimes():
+        if one.name == device:
+            if one.problem:
+                raise NoDevice(f"{device}: {one.problem}", one.cure)
+            return
+    check(device, True)
+
+
+def check(device: str, runtimes_too: bool = False):
+    """NoDevice, with what there is, when no port or board here has this name."""
     if device in qemu.BOARDS:
         emulated_board(device)
         return
     known = everything()
     for one in known:
-        if one.name == device:
+        if one.name == device and one.kind != "runtime":
             if one.problem:
                 raise NoDevice(f"{device}: {one.problem}", one.cure)
             return
@@ -109,7 +119,9 @@ def check(device: str):
         return
     if os.name != "posix" and device.upper().startswith("COM"):
         return
-    names = ", ".join(one.name for one in known if one.usable and one.kind != "runtime")
+    names = ", ".join(
+        one.name for one in known if one.usable and (runtimes_too or one.kind != "runtime")
+    )
     raise NoDevice(
         f"there is no device {device!r}",
         f"plug it in, or take one that is here: {names or 'none'}; mpseq devices says more",
