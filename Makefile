@@ -49,8 +49,11 @@ SANITIZED := $(BUILD)/native/micropython-sanitized
 PROBES := $(foreach arch,$(PROBED_ARCHS),$(call probe_file,$(arch))) $(SANITIZED)
 READY = $(STAMPS)/python $(UNIX) $(FIRMWARE) $(TEST_NATMODS)
 
+# Modules of lib/ with types in a file beside them; _types is nothing but types.
+STUBBED = $(subst /,.,$(patsubst lib/%.pyi,%,$(filter-out %/_types.pyi,$(wildcard lib/*/*.pyi))))
+
 .DEFAULT_GOAL := help
-.PHONY: help deps unix firmware natmod natmods kills mpy mip demo test mutants prove fuzz probes sanitize bench lint vectors clean distclean FORCE
+.PHONY: help deps unix firmware natmod natmods kills mpy mip demo test mutants prove fuzz probes sanitize bench lint types vectors clean distclean FORCE
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -105,6 +108,10 @@ natmods: $(foreach arch,$(NATMOD_ARCHS),$(DIST)/natmod/monocypher-mpy6.3-$(arch)
 
 lint: $(STAMPS)/python $(STAMPS)/lint-c ## ruff, and our C without a warning
 	@$(VENV)/bin/ruff check .
+
+types: $(STAMPS)/python ## mypy on what Python developers use, and whether the stubs of lib/ fit its modules
+	@$(VENV)/bin/mypy --config-file host_tools/pyproject.toml
+	@$(VENV)/bin/stubtest --mypy-config-file host_tools/pyproject.toml $(STUBBED)
 
 vectors: $(READY) ## write tests/vectors anew
 	@$(PYTHON) tests/make_vectors.py

@@ -15,6 +15,7 @@ class TcpRoom:
     wanted: str
     max_frame: int
     patience: float
+    token: str | bytes | None
     def __init__(
         self,
         host: str,
@@ -23,6 +24,7 @@ class TcpRoom:
         label: str,
         max_frame: int = 16384,
         patience: float = 30,
+        token: str | bytes | None = None,
     ) -> None: ...
     async def open(self) -> _Sequence[str]: ...
     async def recv(self) -> tuple[_Any, ...]: ...
