@@ -441,6 +441,9 @@ def test_what_was_said_while_the_cable_was_out_comes_when_it_is_back(tmp_path):
                     await next_of(ana, link.FRAME)
                 board.plug()
                 room._port = PtyPort(board.master)
+                with pytest.raises(link.CarrierLost, match="the cable was out"):
+                    await next_of(room, link.FRAME)
+                assert await room.open() == ("board", "ana")
                 for number in range(300):
                     heard = await next_of(room, link.FRAME)
                     while heard[2] in (b"up", b"down"):  # again: it was on its way when the cable went

@@ -18,6 +18,8 @@ from .seat import Seat
 # that was started through the raw REPL (Ctrl-D; what is left of a damaged frame may begin so too),
 # or the banner after a reset.
 _PROMPT = re.compile(r">>> |>>>$|\\x04(\\x04)?>|\\x04Traceback |MicroPython v\d")
+_AWAY = "the cable was out: say HELLO"  # what Chat does then, with all that was under way
+_ASKED, _WELCOME = 1, 2
 HINT = 8.0  # seconds without a word of the device, then the user is told what is missing
 
 
@@ -41,7 +43,7 @@ class Bridge:
         self._seat = None
         self._serving = None
         self._hello = None  # the HELLO being answered
-        self._back = False  # the device has come back and said nothing but HELLO since
+        self._back = None  # or _ASKED or _WELCOME: the device has come back to its seat
         self.asked = False  # a program on the device has asked for a room, and has not ended
 
     @property
@@ -52,6 +54,7 @@ class Bridge:
     async def run(self):
         """Serves the device; ends only with CarrierLost, when it goes away. Its room is left then,
         or where it `holds` a minute later."""
+        asking = asyncio.ensure_future(self._ask_back())
         try:
             while True:
                 item = await self.link.recv()
@@ -74,16 +77,21 @@ class Bridge:
             await self._leave()
             raise
         finally:
+            asking.cancel()
             self.link.close()
+
+    async def _ask_back(self):
+        await asyncio.sleep(2.5)  # one that was reset says HELLO by itself, every 2 s
+        if self._back == _ASKED:
+            with contextlib.suppress(link.CarrierLost):
+                await self._error(_AWAY)
 
     def resume(self, transport, first=b""):
         """The device is back, on this transport, from which `first` was read already; `run` may
         be called again."""
         self.link = serial_link.HostLink(transport)
         self.link.feed(first)
-        self._back = self._seat is not None
-        if self._back:
-            self._seat.back()
+        self._back = _ASKED if self._seat is not None else None
 
     async def leave(self):
         """Leaves the room, for good."""
@@ -95,9 +103,12 @@ class Bridge:
 
     async def _from_device(self, message):
         kind = message[0]
-        if kind != link.HELLO:
-            self._back = False
-        if kind == link.POST:
+        if kind != link.HELLO and self._back == _WELCOME:
+            self._back = None
+        if self._back == _ASKED and kind in (link.POST, link.PING):
+            # What it posted while the cable was out is lost, and must come before what follows.
+            await self._error(_AWAY)
+        elif kind == link.POST:
             if self._seat is None:
                 await self._error("not in a room: say HELLO")
             else:
@@ -108,7 +119,8 @@ class Bridge:
             # The device repeats HELLO until it is answered; being at it is enough.
             self.asked = True
             if self._back and self._seat is not None and self._seat.hello == message:
-                self._seat.back(hello=True)
+                self._back = _WELCOME
+                self._seat.back()
                 self._console(f"{self._seat.room.label} is back in room {self._seat.room.room}")
             elif message != self._hello:
                 await self._leave()

@@ -47,10 +47,9 @@ class Seat:
             self._kept.extendleft(reversed(self._sent))
             self._sent.clear()
 
-    def back(self, hello=False):
-        """It is there again; with `hello` it asked for the room anew and is told who is there."""
-        if hello:
-            self._kept.appendleft((link.WELCOME, tuple(self.labels)))
+    def back(self):
+        """It is there again, has asked for its room, and is told who is there."""
+        self._kept.appendleft((link.WELCOME, tuple(self.labels)))
         self._gone.clear()
         self._here.set()
         self._news.set()
