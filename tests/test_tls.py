@@ -5,8 +5,6 @@ import contextlib
 import datetime
 import functools
 import os
-import socket
-import ssl
 import subprocess
 
 import pytest
@@ -17,6 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from mpseq_aio import link, tls
 from mpseq_aio.address import room_at
+from mpseq_tools import relay_tls
 from mpseq_tools.relay import Relay
 
 MEMBER = """
@@ -80,15 +79,10 @@ def certificate(folder, name="localhost", first=-1):
 @contextlib.asynccontextmanager
 async def a_tls_relay(files):
     """A relay behind TLS, at whatever localhost is here; yields its port."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(files[0], files[1])
-    relay = Relay(port=0)
-    family, *_, address = socket.getaddrinfo("localhost", 0, 0, socket.SOCK_STREAM)[0]
-    listening = socket.socket(family)
-    listening.bind(address)
-    relay._server = await asyncio.start_server(relay._serve, sock=listening, ssl=context)
+    relay = Relay("localhost", 0, tls=relay_tls.context(files[0], files[1]))
+    await relay.start()
     try:
-        yield listening.getsockname()[1]
+        yield relay.port
     finally:
         await relay.stop()
 
