@@ -53,7 +53,7 @@ READY = $(STAMPS)/python $(UNIX) $(FIRMWARE) $(TEST_NATMODS)
 STUBBED = $(subst /,.,$(patsubst lib/%.pyi,%,$(filter-out %/_types.pyi,$(wildcard lib/*/*.pyi))))
 
 .DEFAULT_GOAL := help
-.PHONY: help deps unix firmware natmod natmods kills mpy mip demo test mutants prove fuzz probes sanitize bench lint types vectors clean distclean FORCE
+.PHONY: help deps unix firmware natmod natmods kills mpy mip demo test mutants prove fuzz probes sanitize bench load lint types vectors clean distclean FORCE
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -87,6 +87,9 @@ soak: $(STAMPS)/python ## random schedules over bad carriers with cheats: SOAK_M
 
 bench: $(READY) ## sizes, times, instructions and heap; also into build/bench.json
 	@$(PYTHON) tests/bench/bench.py
+
+load: $(STAMPS)/python ## 1,000 clients on a relay: SECONDS=10 a row; SOAK=600 kills clients for so long instead
+	@$(PYTHON) tests/bench/relay_load.py --seconds $(or $(SECONDS),10) $(if $(SOAK),--soak $(SOAK)) $(LOAD_ARGS)
 
 deps: $(STAMPS)/apt $(STAMPS)/python $(MPY_SOURCES) $(MONOCYPHER_SOURCES) $(MBEDTLS_SOURCES) ## packages, Python environment, upstream sources
 

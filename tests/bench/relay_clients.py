@@ -137,6 +137,8 @@ class Client(asyncio.Protocol):
             if self._echoes == self.posted or self.lost:
                 break
             await asyncio.sleep(0.05)
+        if self._echoes != self.posted:
+            self.faults.append(f"{self._echoes} frames of its {self.posted} came back")
 
     async def sees(self, size, patience=30):
         """Waits until it saw so many bytes."""
@@ -184,7 +186,9 @@ async def _worker(pipe, port, jobs, authority):
         posted[client.room] += client.posted
     pipe.send(posted)
     wanted = await loop.run_in_executor(None, pipe.recv)
-    if wanted is not None:
+    if wanted is None:
+        await _quiet(clients)
+    else:
         await asyncio.gather(*(client.sees(wanted[client.room]) for client in clients))
     pipe.send([
         {"room": c.room, "number": c.number, "seen": c.seen, "sum": c.sum, "lost": c.lost,
@@ -195,6 +199,13 @@ async def _worker(pipe, port, jobs, authority):
     for client in clients:
         client.transport.close()
     await asyncio.sleep(0.2)
+
+
+async def _quiet(clients):
+    """Until nothing new came for a second."""
+    before = None
+    while before != (before := [client.seen for client in clients]):
+        await asyncio.sleep(1)
 
 
 def victim(port, rooms, first, seed, authority=None):
