@@ -22,7 +22,7 @@ from mpseq_aio.address import room_at
 from mpseq_aio.plain import clean
 from mpseq_board import config
 
-from . import card, install, mip
+from . import card, checkout, install, mip, on_board
 from .faults import SMALL_HEAP, Fault
 from .install import program
 from .repl import Refused, Repl
@@ -32,116 +32,19 @@ MAIN = "from mpseq_board.node import run\n\nrun()\n"  # of a board without a fol
 _ADDRESS = "--room NAME, or --carrier like tcp://192.168.1.2:7676/NAME"
 _OLD_MAIN = "/main.old.py"
 _NAMED = re.compile("(tcp|tls|udp|mqtts?)://([^/]*@)?[^/@]*[A-Za-z]")  # not of an IPv4 address
-_ROOT = pathlib.Path(__file__).resolve().parents[2]  # of a checkout
+_CERTIFICATE = f"{config.FOLDER}/carrier.crt"  # of a TLS carrier, on the board
+_LONGEST = 8192  # bytes of one
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\s*", re.DOTALL)
 
-# Before the library is there that could read them.
-_SETTINGS = """
-import json
-try:
-    with open(FOLDER + "/config.json") as file:
-        there = json.load(file)
-    print(repr((there.get("watchdog", 0), list(there))))
-except (OSError, ValueError, AttributeError):
-    print((0, []))
-"""
-
-# The one that runs cannot be stopped, not by a soft reset either; so it is fed: before every
-# program, and by a timer where there is one that can be had. Not tried on hardware.
-_FEED = """
-import machine, sys
-try:
-    _dog = machine.WDT(timeout=SECONDS * 1000)
-except ValueError:
-    _dog = machine.WDT(timeout=8000)
-try:
-    # 1.25 has no -1 on an ESP32, and 1.24 crashes on a C3.
-    _feeding = machine.Timer(0 if sys.platform == "esp32" else -1)
-    _feeding.init(period=500, callback=lambda timer: _dog.feed())
-except (AttributeError, ValueError, OSError):
-    pass
-"""
-
-_CONFIGURE = """
-import json
-from mpseq_board import config
-try:
-    old = config.load(config.FOLDER)
-except config.ConfigError:
-    old = {}
-new = dict(old)
-new.update(json.loads(GIVEN))
-if old.get("people") and "people" in json.loads(GIVEN):
-    keys = [key for _, key in new["people"]]
-    nicks = [nick for nick, _ in new["people"]]
-    new["people"] += [it for it in old["people"] if it[1] not in keys and it[0] not in nicks]
-try:
-    new = config.check(new)
-    changed = new != old
-    if changed:
-        config.save(config.FOLDER, new)
-    new["wifi"] = None
-    print(repr((changed, "", new)))
-except config.ConfigError as error:
-    print(repr((False, str(error), {})))
-"""
-
-# The radio, which makes the random numbers of an ESP32, finds no memory behind the library.
-_IDENTIFY = """
-import binascii, sys
-wlan = None
-if sys.platform == "esp32":
-    try:
-        from mpseq_board import radio
-        wlan = radio.on()
-    except Exception:  # the source tells it, should that matter
-        pass
-from mpseq_board.config import FOLDER
-from mpseq_board.entropy import Source, Untrusted
-from mpseq_board.keystore import KeyStore, KeyStoreError
-try:
-    source = Source(FOLDER)
-    if wlan is not None:
-        wlan.active(False)
-    source.inject(binascii.a2b_base64(GIVEN))
-    store = KeyStore(FOLDER, source)
-    me = store.identity
-    fresh = me is None
-    if fresh:
-        me = store.create_identity()
-    people = [(nick, binascii.unhexlify(key)) for nick, key in PEOPLE]
-    strange = []
-    for nick, key in people:
-        known = store.know(nick, key)
-        if known == "changed":
-            strange.append(nick)
-            continue
-        if known == "renamed":
-            store.accept_change(nick, key)
-        store.verify(nick, key)
-    print(repr((fresh, "", bytes(me.public), me.fingerprint, strange)))
-except (Untrusted, KeyStoreError) as error:
-    print(repr((False, str(error), b"", "", [])))
-"""
-
-
-# It goes forward only, as certificates that have expired may have been stolen since.
-_CLOCK = """
-try:
-    with open(FOLDER + "/time") as file:
-        there = tuple([int(word) for word in file.read().split()])
-except (OSError, ValueError):
-    there = ()
-if NOW > there or len(there) != 6:
-    with open(FOLDER + "/time", "w") as file:
-        file.write("%d %d %d %d %d %d" % NOW)
-    there = NOW
-try:
-    from machine import RTC
-    RTC().datetime(there[:3] + (0,) + there[3:] + (0,))
-except (ImportError, AttributeError):
-    pass
-print(there)
-"""
+# What a key store says of another passphrase than it was made with, and the cure.
+_PASSPHRASES = {
+    "the keys are sealed with a passphrase": "mpseq deploy --passphrase, and say it",
+    "the keys are sealed without a passphrase": (
+        "deploy without --passphrase; or erase the board for a new identity: mpremote fs rm -r"
+        f" :{config.FOLDER}"
+    ),
+    "the keys do not open: another passphrase, or damaged": "say it again",
+}
 
 
 class DeployFault(Fault):
@@ -153,18 +56,21 @@ class Wanted:
     """What the user asked for. What is None stays on the board as it is.
 
     `wifi`: (ssid, password), or () for none; `people`: [(nick, 32-byte key)] who may invite;
-    `host`: the name of the conversation that the board founds, or "" for none; `main`: a file, or
-    `example`: a name in boards/examples.
+    `gone`: nicks who may no more; `host`: the name of the conversation that the board founds, or
+    "" for none; `main`: a file, or `example`: a name in boards/examples; `passphrase`: seals its
+    keys, and is asked for by the board at every start.
     """
 
     nick: str | None = None
     carrier: str | None = None
     wifi: tuple | None = None
     people: list = dataclasses.field(default_factory=list)
+    gone: list = dataclasses.field(default_factory=list)
     host: str | None = None
     watchdog: int | None = None
     main: str | None = None
     example: str | None = None
+    passphrase: str = ""
 
     def settings(self) -> dict:
         """As config.json wants them."""
@@ -193,6 +99,11 @@ class Member:
     carrier: str
     host: bool
     people: list
+
+    @property
+    def way(self) -> str:
+        """The carrier's address, for people: without a token or a password."""
+        return _shown(self.carrier)
 
     @property
     def invitation(self) -> str:
@@ -236,21 +147,22 @@ def wifi_password(file=None) -> str:
 
 def default_dist() -> pathlib.Path:
     """Where `make mip` writes."""
-    return _ROOT / "dist" / "mip"
+    return (checkout.root() or pathlib.Path()) / "dist" / "mip"
 
 
 def boards_folder() -> pathlib.Path:
-    """boards/ of a checkout."""
-    return _ROOT / "boards"
+    """boards/ of a checkout; where there is none, a folder that is not there."""
+    return (checkout.root() or pathlib.Path(os.devnull)) / "boards"
 
 
 def deploy(port: str, wanted: Wanted, dist=None, baud: int = 115200, say=print) -> Member:
     """Does everything but starting it: the board is at its prompt afterwards. Fault."""
     main = _main(wanted)  # before anything is touched
+    certificate = _certificate(wanted)
     _check(wanted)
     try:
         with Repl(port, baud) as repl:
-            return _deploy(repl, wanted, main, dist, say)
+            return _deploy(repl, wanted, main, certificate, dist, say)
     except Refused as error:
         cure = "deploy again; if it stays so, please report it"
         if "MemoryError" in str(error):
@@ -258,7 +170,7 @@ def deploy(port: str, wanted: Wanted, dist=None, baud: int = 115200, say=print) 
         raise DeployFault(f"on the board: {error}", cure) from None
 
 
-def _deploy(repl, wanted, main, dist, say):
+def _deploy(repl, wanted, main, certificate, dist, say):
     say(f"looking at {repl.port}")
     repl.enter()
     there = _reset(repl)
@@ -284,9 +196,11 @@ def _deploy(repl, wanted, main, dist, say):
         install.install(repl, package, facts, say)
     # A heap of its own for each: the core alone takes most of a small board's.
     _reset(repl)
-    key, fingerprint = _identify(repl, wanted, say)
+    key, fingerprint, gone = _identify(repl, wanted, say)
     _reset(repl)
-    settings = _configure(repl, wanted, say)
+    _place_certificate(repl, wanted, certificate, say)
+    settings, listed = _configure(repl, wanted, say)
+    _tell_gone(wanted, {*gone, *listed}, settings, say)
     _set_clock(repl, say)
     _place_main(repl, wanted, main, facts, say)
     repl.leave()
@@ -299,10 +213,10 @@ def _deploy(repl, wanted, main, dist, say):
 def _reset(repl):
     """An empty heap; the names of the settings that the board has."""
     repl.reset()
-    watchdog, there = repl.ask(program(_SETTINGS, FOLDER=config.FOLDER))
+    watchdog, there = repl.ask(program(on_board.SETTINGS, FOLDER=config.FOLDER))
     if watchdog:
         try:
-            repl.run(program(_FEED, SECONDS=watchdog))
+            repl.run(program(on_board.FEED, SECONDS=watchdog))
             repl.before = "_dog.feed()\n"
         except Refused as error:
             raise DeployFault(
@@ -322,16 +236,21 @@ def _check(wanted):
         else:  # what is behind the others is not on this machine
             link.check_name(rest)
     except link.LinkError as error:
-        raise DeployFault(f"{whole['carrier']}: no room in it ({error})", _ADDRESS) from None
+        shown = _shown(whole["carrier"])
+        raise DeployFault(f"{shown}: no room in it ({error})", _ADDRESS) from None
     except config.ConfigError as error:
         raise DeployFault(str(error).partition(". Cure: ")[0], "say it otherwise") from None
     except ValueError as error:
         raise DeployFault(str(error), _ADDRESS) from None
 
 
+def _shown(carrier):
+    return re.sub("://.*@", "://…@", carrier)
+
+
 def _configure(repl, wanted, say):
-    call = program(_CONFIGURE, GIVEN=json.dumps(wanted.settings()))
-    changed, problem, settings = repl.ask(call, timeout=60)
+    call = program(on_board.CONFIGURE, GIVEN=json.dumps(wanted.settings()), GONE=wanted.gone)
+    changed, problem, settings, gone = repl.ask(call, timeout=60)
     if problem:
         text, _, cure = problem.partition(". Cure: ")
         cure = cure or "give it: --nick NAME, --room ROOM or --carrier ADDRESS"
@@ -342,12 +261,25 @@ def _configure(repl, wanted, say):
             "careful: while no name server answers, this watchdog resets the board again and"
             " again; 30 seconds or more, or an IP address as the carrier's host, are right"
         )
-    return settings
+    return settings, gone
+
+
+def _tell_gone(wanted, gone, settings, say):
+    """Who may not invite it any more; DeployFault when that is somebody it does not know."""
+    unknown = [nick for nick in wanted.gone if nick not in gone]
+    if unknown:
+        there = ", ".join(nick for nick, _ in settings["people"]) or "nobody"
+        raise DeployFault(
+            f"--forget-person {clean(unknown[0])}: the board knows nobody of this nick",
+            f"{there} may invite it",
+        )
+    if gone:
+        say(f"forgotten, and may not invite it any more: {', '.join(sorted(gone))}")
 
 
 def _set_clock(repl, say):
     now = time.gmtime()[:6]
-    there = repl.ask(program(_CLOCK, FOLDER=config.FOLDER, NOW=now))
+    there = repl.ask(program(on_board.CLOCK, FOLDER=config.FOLDER, NOW=now))
     if there[:4] > now[:4]:
         say(
             "the board's time is %d-%02d-%02d %02d:%02d:%02d UTC, ahead of this machine's, and"
@@ -359,10 +291,14 @@ def _set_clock(repl, say):
 def _identify(repl, wanted, say):
     given = base64.b64encode(os.urandom(INJECTION))
     people = [(nick, key.hex()) for nick, key in wanted.people]
-    call = program(_IDENTIFY, GIVEN=given, PEOPLE=people)
-    fresh, problem, key, fingerprint, strange = repl.ask(call, timeout=60)
+    call = program(
+        on_board.IDENTIFY, GIVEN=given, PEOPLE=people, GONE=wanted.gone,
+        PASSPHRASE=wanted.passphrase.encode(),
+    )  # fmt: skip
+    fresh, problem, key, fingerprint, strange, gone = repl.ask(call, timeout=120)
     if problem:
         text, _, cure = problem.partition("; cure: ")
+        cure = cure or _PASSPHRASES.get(text)
         raise DeployFault(f"no identity: {text}", cure or "see what it says")
     if strange:
         raise DeployFault(
@@ -371,7 +307,7 @@ def _identify(repl, wanted, say):
             " type /verify NICK DIGITS at the board while you are in a conversation with it",
         )
     say(f"{INJECTION} random bytes given; identity {'created on' if fresh else 'found on'} it")
-    return key, fingerprint
+    return key, fingerprint, gone
 
 
 def _main(wanted):
@@ -382,7 +318,8 @@ def _main(wanted):
         if not re.fullmatch(r"\w+", wanted.example) or not path.is_file():
             there = sorted(file.stem for file in path.parent.glob("*.py"))
             raise DeployFault(
-                f"no example {wanted.example!r}", f"there are: {', '.join(there) or 'none here'}"
+                f"no example {wanted.example!r}",
+                f"there are: {', '.join(there)}" if there else checkout.cure("mip"),
             )
     if path is None:
         return None
@@ -400,17 +337,59 @@ def _main_for(board):
     return MAIN.encode()
 
 
+def _certificate(wanted):
+    """What the `#FILE` of a TLS carrier holds, where it is a file of this machine, or None: then
+    it has to be on the board. `wanted` points to the board's afterwards. DeployFault."""
+    kind, _, _ = (wanted.carrier or "").partition("://")
+    if kind not in ("tls", "mqtts"):
+        return None
+    address, _, file = wanted.carrier.partition("#")
+    if not file:
+        raise DeployFault(
+            f"{kind}: a board trusts no certificate of its own accord",
+            f"name the file with the server's, or with the authority's: {kind}://HOST/ROOM#FILE",
+        )
+    if not os.path.exists(file):
+        return None
+    try:
+        data = pathlib.Path(file).read_bytes()
+    except OSError as error:
+        raise DeployFault(f"{file}: {error.strerror}", "name another file behind #") from None
+    if b"-----BEGIN" in data:
+        data = b"".join(_PEM.findall(data)[:1])  # never a key that lies beside it
+    elif not data.startswith(b"\x30"):  # a sequence, in DER
+        data = b""
+    if not 0 < len(data) <= _LONGEST:
+        raise DeployFault(f"{file} holds no certificate", "name one, as PEM or DER")
+    wanted.carrier = f"{address}#{_CERTIFICATE}"
+    return data
+
+
+def _place_certificate(repl, wanted, data, say):
+    if data is not None:
+        fresh = install.put_file(repl, _CERTIFICATE, data)
+        say(f"certificate {'written' if fresh else 'unchanged'}, {len(data)} bytes")
+        return
+    file = (wanted.carrier or "").partition("#")[2]
+    if file and not repl.ask(program(on_board.IS_THERE, PATH=file)):
+        raise DeployFault(
+            f"the certificate {file} is neither on this machine nor on the board",
+            "name a file of this machine behind #: it is copied",
+        )
+
+
 def _place_main(repl, wanted, main, facts, say):
-    there = repl.ask(
-        "try:\n"
-        " with open('/main.py') as f: print('mpseq' in f.read())\n"
-        "except OSError:\n print(None)\n"
-    )
-    if there is False:
-        repl.run(f"import os\nos.rename('/main.py', {_OLD_MAIN!r})")
-        say(f"a main.py that is not of mpseq is kept as {_OLD_MAIN}")
+    there, asks = repl.ask(on_board.MAIN_THERE)
     data = _main_for(facts.board) if main is None else main
-    if there and main is None and not install.has_file(repl, "/main.py", data):
+    if wanted.passphrase:
+        data = on_board.ASKING + data
+    stays = there and main is None and not install.has_file(repl, "/main.py", data)
+    if there is False or (stays and wanted.passphrase and not asks):
+        repl.run(f"import os\nos.rename('/main.py', {_OLD_MAIN!r})")
+        what = "does not ask for the passphrase" if there else "is not of mpseq"
+        say(f"a main.py that {what} is kept as {_OLD_MAIN}")
+        stays = False
+    if stays:
         say("main.py is not the one for this board, and stays; --main FILE puts another there")
     else:
         say("main.py written" if install.put_file(repl, "/main.py", data) else "main.py unchanged")
@@ -424,3 +403,4 @@ def show(member: Member, say=print, code: bool | None = None):
     if sys.stdout.isatty() if code is None else code:
         say(card.qr(line).rstrip("\n"))
     say(line)
+    say(card.EXPLAINED)

@@ -1,6 +1,7 @@
 """Starts a deployed board and waits until it is in a conversation, as its bridge if need be."""
 
 import asyncio
+import contextlib
 import re
 
 from mpseq_aio import link
@@ -8,6 +9,7 @@ from mpseq_aio import link
 from . import replug, serial_link
 from .bridge import Bridge, forever
 from .faults import SMALL_HEAP, Fault
+from .on_board import PROMPT
 
 # What the node says (lib/mpseq_board/node.py), and what MicroPython says when no node runs.
 _CONNECTED = "mpseq: connected "
@@ -25,28 +27,34 @@ class StartFault(Fault):
         self.code = code
 
 
-async def start(port, baud, rooms, member, patience, stay=False, say=print) -> int:
+async def start(
+    port, baud, rooms, member, patience, stay=False, say=print, passphrase="", again=None,
+    joined=lambda: None,
+) -> int:  # fmt: skip
     """Starts boot.py and main.py and waits `patience` seconds (0: not at all) until the board is
     in a conversation; the exit code: 0, or 4 when it is not. `stay`: bridges it for ever then, and
     waits for it whenever a reset or somebody has taken it off its cable.
 
     A board whose carrier is this cable reaches the room through the bridge that is in here.
+    `passphrase` is typed whenever the board asks for it. `again`: the command that bridges it
+    later; with it the board is an emulated one, whose end is the end. `joined` is called once.
     """
     serial = member.carrier.startswith("serial:")
-    bridge_line = f"mpseq bridge --device {port} --relay {rooms}"
+    bridge_line = again or f"mpseq bridge --device {port} --relay {rooms}"
     try:
         line = serial_link.SerialTransport(port, baud)
     except link.CarrierLost as error:
         raise StartFault(str(error), "plug it in again; mpseq deploy") from None
     try:
-        place = replug.Place(port, baud) if stay else None
+        place = replug.Place(port, baud) if stay and not again else None
         await line.write(b"\x04")
         if not patience:
             say(f"started. Its way into the room: {bridge_line}" if serial else "started")
             return 0
         if not member.host and not member.people:
             say("careful: it takes nobody's invitation. Cure: mpseq deploy --invite-by NICK=KEY")
-        outcome = await _watch(line, rooms, member, patience, place, say)
+        watch = _Watch(rooms, member, patience, stay, place, say, passphrase, joined)
+        outcome = await watch.run(line)
     except link.CarrierLost as error:
         raise StartFault(str(error), "plug it in again; mpseq deploy") from None
     finally:
@@ -57,7 +65,7 @@ async def start(port, baud, rooms, member, patience, stay=False, say=print) -> i
         return 0
     if outcome == "away":
         raise StartFault(
-            f"it has not reached its room, {member.carrier}, within {patience} s; above is why",
+            f"it has not reached its room, {member.way}, within {patience} s; above is why",
             f"start what carries the rooms ({rooms}), or name another with --relay"
             if serial
             else "is that address right, does the relay run, does the Wi-Fi work?",
@@ -69,7 +77,7 @@ async def start(port, baud, rooms, member, patience, stay=False, say=print) -> i
             cure = SMALL_HEAP
         raise StartFault("its program has ended; above is why", cure, 4)
     raise StartFault(
-        f"it has not joined within {patience} s: nobody in {member.carrier} has invited it",
+        f"it has not joined within {patience} s: nobody in {member.way} has invited it",
         f"{_inviters(member)}, in that room, types {member.invitation}",
         4,
     )
@@ -79,49 +87,75 @@ def _inviters(member):
     return " or ".join(nick for nick, _ in member.people) or "somebody"
 
 
-async def _watch(line, rooms, member, patience, place, say):
-    """"joined", "late", "away" (not even in the room), or what it said when it ended.
+class _Watch:
+    """What a started board says, until it has joined; for ever if it stays bridged."""
 
-    With a `place` it is bridged for ever once it has joined.
-    """
-    outcome = asyncio.get_running_loop().create_future()
-    connected = False
-    last = []
+    def __init__(self, rooms, member, patience, stay, place, say, passphrase, joined):
+        self._rooms = rooms
+        self._member = member
+        self._patience = patience
+        self._stay = stay
+        self._place = place
+        self._say = say
+        self._passphrase = passphrase
+        self._joined = joined
+        self._outcome = asyncio.get_running_loop().create_future()
+        self._connected = False
+        self._last = []
+        self._bridge = None
+        self._typing = None
 
-    def console(text):
-        nonlocal connected
-        say(text)
-        said = text.partition("| ")[2]
-        if said.startswith(_CONNECTED) and not connected:
-            connected = True
-            if not member.host:  # not before: an invitation reaches only who is there
-                say(f"waiting for {_inviters(member)} to type in the room:\n{member.invitation}")
-        if not outcome.done():
-            if said.startswith(_JOINED):
-                outcome.set_result("joined")
-            elif _ENDED.match(said):
-                outcome.set_result("ended")
+    async def run(self, line):
+        """"joined", "late", "away" (not even in the room), or what it said when it ended."""
+        bridge = await self._begin(line)
+        place = self._place
+        again = bridge.run() if place is None else forever(bridge, self._begin, place, self._say)
+        running = asyncio.ensure_future(again)
+        outcome = self._outcome
+        try:
+            await asyncio.wait(
+                {running, outcome}, timeout=self._patience, return_when=asyncio.FIRST_COMPLETED
+            )
+            if outcome.done() and outcome.result() == "joined":
+                self._joined()
+                if self._stay:
+                    self._say("in the room, through this bridge; stop with Ctrl-C")
+                    await running
+            elif running.done():
+                await running  # with its CarrierLost
+            elif outcome.done() and outcome.result() == "ended":
+                await asyncio.sleep(1)  # the rest of the traceback
+                return "\n".join(self._last)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
         if outcome.done():
-            last.append(said)
+            return outcome.result()
+        return "late" if self._connected else "away"
 
-    bridge = Bridge(line, rooms, console=console)
-    bridging = bridge.run() if place is None else forever(bridge, place, say)
-    running = asyncio.ensure_future(bridging)
-    try:
-        await asyncio.wait(
-            {running, outcome}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
-        )
-        if outcome.done() and outcome.result() == "joined" and place is not None:
-            say("in the room, through this bridge; stop with Ctrl-C")
-            await running
-        elif running.done():
-            await running  # with its CarrierLost
-        elif outcome.done() and outcome.result() == "ended":
-            await asyncio.sleep(1)  # the rest of the traceback
-            return "\n".join(last)
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    if outcome.done():
-        return outcome.result()
-    return "late" if connected else "away"
+    async def _begin(self, line):
+        self._bridge = Bridge(line, self._rooms, console=self._console)
+        return self._bridge
+
+    def _console(self, text):
+        self._say(text)
+        said = text.partition("| ")[2]
+        if said == PROMPT and self._passphrase:
+            typed = self._passphrase.encode() + b"\r"
+            self._typing = asyncio.ensure_future(self._type(typed))
+        if said.startswith(_CONNECTED) and not self._connected:
+            self._connected = True
+            if not self._member.host:  # not before: an invitation reaches only who is there
+                who = _inviters(self._member)
+                self._say(f"waiting for {who} to type in the room:\n{self._member.invitation}")
+        if not self._outcome.done():
+            if said.startswith(_JOINED):
+                self._outcome.set_result("joined")
+            elif _ENDED.match(said):
+                self._outcome.set_result("ended")
+        if self._outcome.done():
+            self._last.append(said)
+
+    async def _type(self, data):
+        with contextlib.suppress(link.CarrierLost):  # which is told elsewhere
+            await self._bridge.link.type(data)

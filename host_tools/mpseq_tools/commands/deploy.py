@@ -1,19 +1,25 @@
 """`mpseq deploy`."""
 
 import asyncio
+import contextlib
 from typing import Annotated
 
 import typer
 
-from . import RELAY, SECRET, app, rooms_at, stop
+from . import RELAY, SECRET, app, complete_port, rooms_at
 
 
 @app.command()
 def deploy(
-    port: str = typer.Option(None, help="Serial port; if not given, the only one on USB."),
+    port: str = typer.Option(
+        None, autocompletion=complete_port,
+        help="Serial port; if not given, the only one on USB. qemu-rv32: an emulated board.",
+    ),
     nick: str = typer.Option(None, help="The board's name in the conversation, 1-32 bytes."),
     room: str = typer.Option(None, help="Room that it reaches through this cable and a bridge."),
-    carrier: str = typer.Option(None, help="Or another way, like tcp://HOST:PORT/ROOM."),
+    carrier: str = typer.Option(
+        None, help="Or another way, like tcp://HOST:PORT/ROOM; #FILE of tls:// is copied, too."
+    ),
     wifi: str = typer.Option(
         None, metavar="SSID", help='Its Wi-Fi, whose password is asked for; "" for none.'
     ),
@@ -23,6 +29,9 @@ def deploy(
     invite_by: Annotated[
         list[str], typer.Option(metavar="NICK=KEY", help="Who may invite it; several times.")
     ] = [],  # noqa: B006
+    forget_person: Annotated[
+        list[str], typer.Option(metavar="NICK", help="Who may no more; several times.")
+    ] = [],  # noqa: B006
     host: str = typer.Option(
         None, metavar="NAME", help='It founds this and invites those people; "": no more.'
     ),
@@ -31,7 +40,14 @@ def deploy(
     ),
     main: str = typer.Option(None, help="A main.py of yours in the place of the board's own."),
     example: str = typer.Option(None, help="Or one of boards/examples: sensor, lamp, pager."),
+    passphrase: bool = typer.Option(
+        False, "--passphrase",
+        help="Seal its keys under a passphrase, asked for here, and by the board at each start.",
+    ),
     dist: str = typer.Option(None, help="Folder with the packages of `make mip`."),
+    disk: str = typer.Option(
+        None, metavar="FILE", help="An emulated board's flash memory; if not given, one of yours."
+    ),
     relay: str = typer.Option("127.0.0.1:7676", help=RELAY + " To wait with."),
     password_file: str = typer.Option(None, help=SECRET),
     patience: int = typer.Option(120, min=1, help="Seconds to wait until it has joined."),
@@ -44,34 +60,52 @@ def deploy(
     The first time it wants --nick, --room or --carrier, and --invite-by or --host. What is there
     already is not sent again, and what is not said stays as it is on the board. Exit code 3: no
     board; 4: it has not joined in time. Tried on emulated boards only.
-    """
+    """  # fmt: skip
     from mpseq_tools import deploy as tool
-    from mpseq_tools import ports
-    from mpseq_tools.faults import Fault
+    from mpseq_tools import emulated, ports, psk, qemu
     from mpseq_tools.start import start
 
     if (room and carrier) or (main and example):
         raise typer.BadParameter("only one of --room and --carrier, of --main and --example")
+    if disk and port not in qemu.BOARDS:
+        raise typer.BadParameter("is for an emulated board: --port qemu-rv32", param_hint="--disk")
     rooms = rooms_at(relay, secret_file=password_file)
-    try:
-        port = ports.choose(port)
-        wanted = tool.Wanted(
-            nick=nick,
-            carrier=f"serial:{room}" if room else carrier,
-            wifi=wifi and (wifi, tool.wifi_password(wifi_password_file)),
-            people=tool.parse_people(invite_by),
-            host=host,
-            watchdog=watchdog,
-            main=main,
-            example=example,
-        )
-        member = tool.deploy(port, wanted, dist, baud, typer.echo)
-        tool.show(member, typer.echo)
-        code = asyncio.run(
-            start(port, baud, rooms, member, patience if wait else 0, stay, typer.echo)
-        )
-    except Fault as fault:
-        stop(str(fault), fault.cure, fault.code)
-    except KeyboardInterrupt:
-        code = 130
+    is_emulated = port in qemu.BOARDS
+    port = ports.choose(port)
+    wanted = tool.Wanted(
+        nick=nick,
+        carrier=f"serial:{room}" if room else carrier,
+        wifi=wifi and (wifi, tool.wifi_password(wifi_password_file)),
+        people=tool.parse_people(invite_by),
+        gone=forget_person,
+        host=host,
+        watchdog=watchdog,
+        main=main,
+        example=example,
+        passphrase=psk.ask("passphrase for the keys of the board") if passphrase else "",
+    )
+    if passphrase and not wanted.passphrase.strip():
+        raise psk.PskFault("the passphrase is empty")
+    again = None
+    joined = []
+    with contextlib.ExitStack() as stack:
+        place = port
+        if is_emulated:
+            place = stack.enter_context(emulated.switched_on(port, disk, typer.echo))
+            again = f"mpseq deploy --port {port}{f' --disk {disk}' * bool(disk)} --stay"
+        try:
+            member = tool.deploy(place, wanted, dist, baud, typer.echo)
+            tool.show(member, typer.echo)
+            code = asyncio.run(
+                start(
+                    place, baud, rooms, member, patience if wait else 0, stay, typer.echo,
+                    wanted.passphrase, again, lambda: joined.append(True),
+                )
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            if not (stay and joined):
+                raise
+            code = 0  # it was its bridge until then, as was wanted
+        if is_emulated:
+            typer.echo(f"the emulated board is switched off, as in a power cut. On again: {again}")
     raise typer.Exit(code)
