@@ -1,14 +1,15 @@
 """A room in a topic of an MQTT broker, for a desktop: aiomqtt does the packets.
 
-What is in them, and what a room is, stands in lib/mpseq_aio/mqtt.py, which boards share. Three
+What is in them, and what a room is, stands in lib/mpseq_aio/mqtt.py, which boards share. Some
 things aiomqtt keeps from its caller, so this asks the paho client inside it: the broker's answer
-to a publish (else what an ACL forbids would vanish in silence), the acknowledgement of what has
-come (here once `recv` has given it out, so that a slow reader is slow at the broker and fills no
-memory of ours), and the end of the session at the end of a connection.
+to a publish (else what an ACL forbids would vanish in silence), when what has come is read and
+acknowledged (so that a slow reader is slow at the broker and fills no memory of ours), and the end
+of a session and of a socket.
 """
 
 import asyncio
 import contextlib
+import logging
 import socket
 
 import aiomqtt
@@ -21,12 +22,17 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from mpseq_aio import link, mqtt
 
 _GOOD_BYE = 1  # seconds
+# What goes wrong is said in a CarrierLost; without this it would stand on the screen, too.
+_LOG = logging.getLogger("mpseq.mqtt")
+_LOG.addHandler(logging.NullHandler())
+_LOG.propagate = False
 
 
 class MqttRoom(mqtt.MqttRoom):
     """As in mpseq_aio.mqtt, with more on the way at once."""
 
     WINDOW = 32
+    LIMIT = 1_000_000
     MOST = 1024
 
     def _way_to(self, context):
@@ -38,7 +44,8 @@ class _Way:
 
     def __init__(self, room, context):
         self._room = room
-        self._gone = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._gone = self._loop.create_future()
         self._answers = {}  # packet number -> the future of its reason code
         self._reading = None
         self._entering = None
@@ -60,16 +67,20 @@ class _Way:
             timeout=room.patience,
             properties=properties,
             tls_context=context,
+            logger=_LOG,
         )
         self._paho = self._client._client
         self._paho.manual_ack_set(True)
         self._paho.on_publish = self._published
         self._connected = self._paho.on_connect
         self._paho.on_connect = self._welcome
+        self._opened = self._paho.on_socket_open
+        self._paho.on_socket_open = self._socket_opened
+        self._paused = False
 
     async def open(self) -> int:
         """Connects; the reason code of the broker's answer. CarrierLost."""
-        # In a thread, which no cancellation ends: what it brings must be closed all the same.
+        # A thread connects, for 5 s at most, which no cancellation ends.
         self._entering = asyncio.ensure_future(self._client.__aenter__())
         self._entering.add_done_callback(self._entered)
         try:
@@ -79,13 +90,37 @@ class _Way:
         except aiomqtt.MqttError as error:
             where = f"{self._room.host} port {self._room.port}"
             raise link.CarrierLost(f"no broker at {where} ({error})") from None
+        self._loop.add_reader(self._paho.socket(), self._readable)  # in the place of aiomqtt's
         self._reading = asyncio.ensure_future(self._read())
         return 0
 
+    def _socket_opened(self, client, data, way):  # in that thread
+        if self._gone.done():
+            raise OSError("closed meanwhile")
+        self._opened(client, data, way)
+
     def _entered(self, task):
-        failed = task.cancelled() or task.exception()
-        if failed or self._gone.done():
+        if task.cancelled() or task.exception() or self._gone.done():
             self._cut()
+
+    def _readable(self):
+        try:
+            while not self._room.full():
+                self._paho.loop_read()
+                way = self._paho.socket()
+                if not getattr(way, "pending", int)():  # bytes that TLS has taken already
+                    return
+        except Exception as error:  # whatever the broker's bytes do to paho
+            self._leave(f"the broker speaks another language ({error})")
+            self._cut()
+            return
+        self._paused = True
+        self._loop.remove_reader(self._paho.socket())
+
+    def _readable_still(self):
+        way = self._paho.socket()
+        if way and not self._paused and getattr(way, "pending", int)():
+            self._readable()
 
     def _welcome(self, client, data, flags, code, properties):
         self.largest = getattr(properties, "MaximumPacketSize", self.largest)
@@ -109,7 +144,7 @@ class _Way:
         given = self._paho.publish(topic, head + body, 1, here, properties)
         if given.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise link.CarrierLost(f"connection lost ({given.rc.name})")
-        answer = self._answers[given.mid] = asyncio.get_running_loop().create_future()
+        answer = self._answers[given.mid] = self._loop.create_future()
         try:
             await asyncio.wait({answer, self._gone}, return_when=asyncio.FIRST_COMPLETED)
             self._alive()
@@ -125,6 +160,10 @@ class _Way:
     async def ack(self, number):
         """Acknowledges what `take` was shown."""
         self._paho.ack(number, 1)
+        if self._paused and not self._room.full() and self._paho.socket():
+            self._paused = False
+            self._loop.add_reader(self._paho.socket(), self._readable)
+            self._loop.call_soon(self._readable_still)
 
     async def ping(self):
         """A question that changes nothing: aiomqtt keeps the broker's answer to a PINGREQ."""
@@ -141,21 +180,22 @@ class _Way:
             self._paho.disconnect(code, properties)
             if self._reading:
                 await asyncio.wait({self._reading}, timeout=_GOOD_BYE)
+        # One that connects still ends by itself, in _socket_opened.
+        opening = self._paho.socket() and not self._entering.done()
         self._cut()
-        if self._reading:
-            await asyncio.wait({self._reading}, timeout=_GOOD_BYE)
-            self._reading.cancel()
+        for task in (self._reading, self._entering if opening else None):
+            if task:
+                task.cancel()
+                await asyncio.wait({task}, timeout=_GOOD_BYE)
 
     def _cut(self):
-        """Closes the socket, now, whatever waits in it."""
+        """Closes the socket, whatever waits in it."""
         way = self._paho.socket()
-        if way is None:
-            return
-        with contextlib.suppress(OSError, ValueError):
-            way.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(Exception):
-            self._paho.disconnect()
-            self._paho.loop_write()
+        if way is not None:
+            with contextlib.suppress(OSError, ValueError):
+                way.shutdown(socket.SHUT_RDWR)
+            # Behind what paho has asked the loop to do with its number.
+            self._loop.call_soon(self._paho._sock_close)
 
     async def _ask(self, request):
         """What a call of aiomqtt brings; CarrierLost when the connection goes meanwhile."""

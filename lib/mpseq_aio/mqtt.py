@@ -19,8 +19,9 @@ another's place; two with one label see each other's in the broker's order, and 
 number. The client's id is another secret: whoever knows it could take over the session.
 
 The session outlives a cut by 180 s: what is said meanwhile comes afterwards, in order. A frame is
-acknowledged once `recv` has given it out, and the broker has at most `WINDOW` on the way: nobody's
-memory fills here, but the broker's queue may (host_tools/CARRIERS.md, MQTT).
+acknowledged once `recv` has given it out, and the broker was told to have at most `WINDOW` on the
+way; as Mosquitto 2.0.11 loses count, no more is read, either, with `LIMIT` bytes waiting. So what
+fills is the broker's queue (host_tools/CARRIERS.md, MQTT), and `recv` must go on for `post` to.
 """
 
 import asyncio
@@ -82,7 +83,8 @@ class MqttRoom:
     make sense.
     """
 
-    WINDOW = 2  # frames on the way at most, of 16 KiB each: a board's memory
+    WINDOW = 2  # frames on the way
+    LIMIT = 20000  # bytes of frames that wait for `recv`, and one more frame: a board's memory
     MOST = 64  # who is here, for WELCOME: anyone can claim to be many
 
     def __init__(
@@ -116,11 +118,13 @@ class MqttRoom:
         self._way = None
         self._turn = asyncio.Lock()  # one publish at a time, or their order would be any
         self._news = asyncio.Event()
+        self._taken = asyncio.Event()
         self._reset()
 
     def _reset(self):
         self._inbox = []  # (message, what to acknowledge)
         self._held = 0  # of these, how many are to be acknowledged
+        self._load = 0  # and their bytes
         self._heard = now()
         self._there = {}  # topic of another's presence -> (label, ms when it has expired)
         self._mine = False  # my presence has come back
@@ -216,11 +220,13 @@ class MqttRoom:
         message, packet = self._inbox.pop(0)
         if packet is not None:
             self._held -= 1
-        if packet is not None and self._reason is None:
-            try:
-                await self._way.ack(packet)
-            except link.CarrierLost:  # it comes once more, which Chat expects
-                pass
+            self._load -= _cost(message)
+            self._taken.set()
+            if self._reason is None:
+                try:
+                    await self._way.ack(packet)
+                except link.CarrierLost:  # it comes once more, which Chat expects
+                    pass
         return message
 
     async def post(self, frame):
@@ -283,10 +289,7 @@ class MqttRoom:
 
     def take(self, topic, payload, retained, packet):
         """Something came at QoS 1, its payload bytes or a view. True when it can be acknowledged
-        now; else `recv` will, when it gives out what it was. link.TooLong when the broker sends
-        more at once than it was told."""
-        if self._held > self.WINDOW:
-            raise link.TooLong("more than %d frames at once" % self.WINDOW)
+        now; else `recv` will, when it gives out what it was."""
         message = None
         self._heard = now()
         try:
@@ -306,6 +309,16 @@ class MqttRoom:
         self._put(message, packet)
         return False
 
+    def full(self) -> bool:
+        """Whether so much waits for `recv` that no more should be read."""
+        return self._load > self.LIMIT
+
+    async def room_left(self):
+        """Returns when it is full no more."""
+        while self.full():
+            self._taken.clear()
+            await self._taken.wait()
+
     def pong(self):
         """The broker has answered a ping."""
         self._heard = now()
@@ -323,6 +336,7 @@ class MqttRoom:
             self._inbox.append((message, packet))
             if packet is not None:
                 self._held += 1
+                self._load += _cost(message)
             self._news.set()
 
     def _presence(self, topic, payload):
@@ -342,16 +356,27 @@ class MqttRoom:
         before = self._there.get(topic)
         if before is None and len(self._there) >= self.MOST:
             return None
-        self._there[topic] = (label, now() + EXPIRY * 1000)
-        if self._opening or (before and before[0] == label):
+        if before and before[0] == label:
+            self._there[topic] = (label, now() + EXPIRY * 1000)
             return None
-        return (link.ENTER, label)
+        self._put(self._gone(topic), None)
+        known = self._knows(label)
+        self._there[topic] = (label, now() + EXPIRY * 1000)
+        return None if self._opening or known else (link.ENTER, label)
 
     def _gone(self, topic):
         label, _ = self._there.pop(topic, (None, 0))
-        if label is None or self._opening or label in [it for it, _ in self._there.values()]:
+        if label is None or self._opening or self._knows(label):
             return None
         return (link.LEAVE, label)
+
+    def _knows(self, label):
+        # Before it takes a number, a newcomer has for a moment the label of somebody here.
+        return label == self.label or label in [it for it, _ in self._there.values()]
+
+
+def _cost(message):
+    return 128 + (len(message[2]) if len(message) > 2 else 0)
 
 
 def _hex(size):

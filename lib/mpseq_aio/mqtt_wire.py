@@ -303,6 +303,7 @@ class Way:
             raise link.TooLong("PUBLISH with flags %d, topic of %d bytes" % (flags, length))
         topic = await self._exactly(length)
         number = int.from_bytes(await self._exactly(2), "big")
+        await self._room.room_left()
         try:
             data = _room_for(size)
         except MemoryError:  # costs this frame: Chat says that it is missing
