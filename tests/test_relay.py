@@ -154,7 +154,7 @@ async def test_who_takes_only_short_frames_is_told_instead_of_missing_one():
 
 @story
 async def test_a_slow_reader_is_dropped_with_the_reason_and_the_others_go_on():
-    async with a_relay(max_waiting=200_000) as relay:
+    async with a_relay(max_waiting=200_000, byte_rate=1e9) as relay:
         ana, ben = await enter(relay, "ana"), await enter(relay, "ben")
         reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)
         writer.write(tcp.frame_message((link.HELLO, 1, 16384, "kitchen", "slow")))
