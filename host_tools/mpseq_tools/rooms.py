@@ -7,7 +7,9 @@
 |                                          | certificate needs, or the certificate                |
 | `mqtt://[USER@]HOST[:PORT]/ROOM`         | a topic of an MQTT 5 broker; `mqtts://` behind TLS   |
 | `xmpp:ROOM@SERVICE`                      | a chat room (XEP-0045), entered without an account   |
-| `xmpp://ACCOUNT@HOST[:PORT]/ROOM@SERVICE`| the same with one (the form of RFC 5122)             |
+| `xmpp://ACCOUNT@HOST[:PORT]/ROOM@SERVICE`| the same with one (the form of RFC 5122); without    |
+|                                          | `ACCOUNT@` anonymous at HOST; `?server=HOST:PORT`:   |
+|                                          | where that server is; `#FILE` as with `tls://`       |
 | `udp://ADDRESS[:PORT]/ROOM`              | all who hear a broadcast or multicast address        |
 | `serial:DEVICE`                          | a board at this port, without any server             |
 
@@ -44,8 +46,8 @@ class Rooms:
     xmpp the chat service, of serial the device; `name`: the room that the address names, or None.
 
     `user`: an MQTT user, or an XMPP account; `secret`: its password, or a relay's token, or None;
-    `authority`: of TLS, the certificate's file; `server` and `port`: an XMPP account's server when
-    told apart from it.
+    `authority`: of TLS, the certificate's file; `domain`: of xmpp, where to enter without an
+    account, or None; `server`: the machine to connect to when that is told, else DNS is asked.
     """
 
     def __init__(
@@ -65,6 +67,8 @@ class Rooms:
         self.user = user
         self.secret = secret
         self.authority = authority
+        self.domain: str | None = None
+        self.server: str | None = None
 
     @classmethod
     def relay(cls, host: str = "127.0.0.1", port: int = RELAY_PORT) -> Rooms:
@@ -77,7 +81,7 @@ class Rooms:
         """The carrier for a room here, not opened yet: an object with `open`, `recv`, `post`,
         `ping`, `close`. `label` is what everyone in the room sees of me, by default one that says
         nothing; `max_frame` the longest frame, in bytes, that can be taken. AddressFault."""
-        name = name or self.name
+        name = name or self.name or ("cable" if self.kind == "serial" else None)
         label = label or link.any_label()
         try:
             return self._room(link.check_name(name or ""), link.check_name(label), max_frame)
@@ -111,6 +115,16 @@ class Rooms:
             return MqttRoom(
                 self.host, self.port, name, label, *who, secure, self.authority, max_frame
             )
+        if self.kind == "serial":
+            from .cable_room import CableRoom
+
+            return CableRoom(self.host, label, max_frame)
+        if self.kind == "xmpp":
+            from .xmpp_room import XmppRoom
+
+            at = (self.server, self.port) if self.server else (None, None)
+            who = (self.user or self.domain, self.secret)
+            return XmppRoom(name, self.host, label, *who, *at, self.authority, max_frame)
         raise AddressFault(f"{self.kind}: is not built yet", "tcp:// is")
 
     def _token(self):
@@ -128,12 +142,25 @@ class Rooms:
         if self.kind == "serial":
             return f"serial:{self.host}"
         if self.kind == "xmpp":
-            there = f"{self.name}@{self.host}" if self.name else self.host
-            return f"xmpp://{self.user}/{there}" if self.user else f"xmpp:{there}"
+            return self._xmpp_address()
         user = f"{self.user}@" if self.user else ""
         port = "" if self.port == _PORTS[self.kind] else f":{self.port}"
         authority = f"#{self.authority}" if self.authority else ""
         return f"{self.kind}://{user}{place}{port}/{self.name or ''}{authority}"
+
+    def _xmpp_address(self):
+        there = f"{self.name}@{self.host}" if self.name else self.host
+        who = self.user or self.domain
+        text = f"xmpp://{who}" if who else "xmpp:"
+        beside = bool(self.server)  # the server's name stands not in the account
+        if who and self.server == who.rpartition("@")[2].strip("[]"):
+            text += f":{self.port}"
+            beside = False
+        text += f"/{there}" if who else there
+        if beside:
+            place = f"[{self.server}]" if ":" in self.server else self.server
+            text += f"?server={place}:{self.port}"
+        return text + (f"#{self.authority}" if self.authority else "")
 
 
 def at(text: str) -> Rooms:
@@ -163,20 +190,30 @@ def _relay(text):
 
 
 def _xmpp(text, rest):
-    account = None
-    secret = None
+    account = domain = secret = server = port = None
+    rest, _, authority = rest.partition("#")
+    rest, _, query = rest.partition("?")
     if rest.startswith("//"):
-        account, slash, rest = rest[2:].partition("/")
-        if not slash or "@" not in account:
+        place, slash, rest = rest[2:].partition("/")
+        before, secret, place = _user(place)
+        if not slash or before == "":
             raise _bad(text)
-        before, _, domain = account.rpartition("@")
-        before, colon, word = before.partition(":")
-        account = f"{before}@{domain}"
-        secret = word if colon else None
-    name, _, service = rest.removesuffix("?join").rpartition("@")
+        domain, port = _host_port(text, place, 0) if ":" in place else (place, None)
+        server = domain if port else None
+        account = None if before is None else f"{before}@{domain}"
+        if not domain:
+            raise _bad(text)
+    for word in query.split(";"):
+        key, _, value = word.partition("=")
+        if key == "server":
+            server, port = _host_port(text, value, _PORTS["xmpp"])
+    name, _, service = rest.rpartition("@")
     if not service or "/" in service:
         raise _bad(text)
-    return Rooms("xmpp", service, None, name or None, account, secret)
+    there = Rooms("xmpp", service, port, name or None, account, secret, authority or None)
+    there.domain = None if account else domain
+    there.server = server
+    return there
 
 
 def _user(place):

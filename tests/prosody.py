@@ -1,0 +1,161 @@
+"""A real Prosody for a test: own configuration, a free port, its files where the test says."""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+# Debian's default, and what a busy room needs instead: no module "limits".
+DEBIAN_LIMITS = 'limits = { c2s = { rate = "10kb/s" }, s2sin = { rate = "30kb/s" } }'
+ROOM = "muc_room_locking = false"
+
+
+def program() -> str:
+    """Path of Prosody; its absence is a failure, not a skip."""
+    path = shutil.which("prosody") or shutil.which("prosody", path="/usr/bin:/usr/local/bin")
+    if path is None:
+        pytest.fail("no prosody here. Cure: make deps", pytrace=False)
+    return path
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A TCP port of `host` that was free a moment ago."""
+    with socket.socket() as way:
+        way.bind((host, 0))
+        return way.getsockname()[1]
+
+
+class Prosody:
+    """`with Prosody(tmp_path) as server:`; rooms are at `rooms.localhost`, and anyone may enter.
+
+    `accounts`: {name: password} at `localhost`, without which nobody enters then; `limits`: with
+    Debian's; `certificate`: (certificate, key) files, STARTTLS is offered then; `lines`: of
+    configuration for the chat service; `settings`: for the whole server; `host`: another domain in
+    the place of localhost; `s2s`: the port of the way from server to server, and `address` where
+    it listens.
+    """
+
+    def __init__(
+        self,
+        folder,
+        accounts=None,
+        limits=False,
+        certificate=None,
+        lines=(ROOM,),
+        settings=(),
+        host="localhost",
+        s2s=None,
+        address="127.0.0.1",
+        name="prosody",
+    ):
+        self.folder = pathlib.Path(folder) / name
+        (self.folder / "data").mkdir(parents=True)
+        self.listens = address
+        self.port = free_port(address)
+        self.host = host
+        self.service = f"rooms.{host}"
+        self.certificate = certificate
+        self._process = None
+        modules = ["disco", "roster", "saslauth", "ping"]
+        config = [
+            "run_as_root = true",
+            f'pidfile = "{self.folder}/pid"',
+            f'data_path = "{self.folder}/data"',
+            f'log = {{ {{ levels = {{ min = "info" }}, to = "file", filename = '
+            f'"{self.folder}/log" }} }}',
+            f'interfaces = {{ "{address}" }}',
+            f"c2s_ports = {{ {self.port} }}",
+            "c2s_require_encryption = false",
+        ]
+        if limits:
+            modules.append("limits")
+            config.append(DEBIAN_LIMITS)
+        if certificate:
+            modules.append("tls")
+            config.append(
+                f'ssl = {{ certificate = "{certificate[0]}", key = "{certificate[1]}" }}'
+            )
+        if s2s:
+            modules.append("dialback")
+            config.append(f"s2s_ports = {{ {s2s} }}")
+            config.append("s2s_require_encryption = false; s2s_secure_auth = false")
+        else:
+            config.append('modules_disabled = { "s2s" }')
+        names = ", ".join(f'"{module}"' for module in modules)
+        config += [f"modules_enabled = {{ {names} }}", *settings, f'VirtualHost "{host}"']
+        if accounts:
+            config.append('authentication = "internal_hashed"')
+            folder = self.folder / "data" / host.replace(".", "%2e") / "accounts"
+            folder.mkdir(parents=True)
+            for who, password in accounts.items():
+                (folder / f"{who}.dat").write_text(f'return {{ ["password"] = "{password}" }}')
+        else:
+            config.append('authentication = "anonymous"; allow_anonymous_s2s = true')
+        config += [f'Component "{self.service}" "muc"', *lines]
+        (self.folder / "conf.lua").write_text("\n".join(config) + "\n")
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What the server has written."""
+        path = self.folder / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def start(self):
+        """Starts it, and waits until it answers."""
+        assert self._process is None, "it runs"
+        with open(self.folder / "out", "ab") as out:
+            self._process = subprocess.Popen(
+                [program(), "--config", self.folder / "conf.lua", "-F"],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+            )
+        end = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection((self.listens, self.port), 1).close()
+                return
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > end:
+                    said = (self.folder / "out").read_text(errors="replace") + self.log
+                    self.kill()
+                    pytest.fail(f"Prosody does not start: {said}", pytrace=False)
+            time.sleep(0.05)
+
+    def kill(self, how=signal.SIGKILL):
+        """Ends it, without a word to anyone; `start` starts it again at the same port."""
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            process.send_signal(how)
+            process.wait(20)
+
+    def memory(self) -> int:
+        """Bytes of the machine's memory that it has."""
+        with open(f"/proc/{self.pid}/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def address(self, room: str, who: str = "") -> str:
+        """Of a room here; `who`: ACCOUNT or ACCOUNT:PASSWORD."""
+        who = f"{who}@" if who else ""
+        file = f"#{self.certificate[0]}" if self.certificate else ""
+        at = f"{who}{self.host}:{self.port}/{room}@{self.service}"
+        if self.host != "localhost":
+            at = f"{who}{self.host}/{room}@{self.service}?server={self.listens}:{self.port}"
+        return f"xmpp://{at}{file}"
