@@ -67,6 +67,7 @@ class _Way:
             timeout=room.patience,
             properties=properties,
             tls_context=context,
+            socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
             logger=_LOG,
         )
         self._paho = self._client._client

@@ -213,6 +213,9 @@ class Way:
 
     async def _send(self, kind, head, body=b""):
         head = bytes((kind,)) + varint(len(head) + len(body)) + head
+        if len(body) < _PIECE:  # two small writes cost 40 ms (Nagle against delayed ACK)
+            head += body
+            body = b""
         async with self._lock:
             writer = self._writer
             if self._over or self._cut:

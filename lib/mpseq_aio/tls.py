@@ -34,20 +34,26 @@ class TlsRoom(TcpRoom):
         try:
             return await super().open()
         except (link.CarrierLost, ValueError) as error:  # ValueError: MicroPython's refusal
-            reason = str(error).strip().replace("\n", "; ")
-            if "validity" in reason or "expired" in reason or "not yet valid" in reason:
-                reason = (
-                    "the relay's certificate is not valid yet, or no more, on %d-%02d-%02d, which"
-                    " is the date here (%s). Cure: mpseq deploy sets a board's clock; if it is"
-                    " right, a new certificate"
-                ) % (time.gmtime()[:3] + (reason,))
-            elif "CERT" in reason.upper():
-                reason = "the relay's certificate is not for %s, or not signed by %s (%s)" % (
-                    self.host,
-                    self.authority or "anyone whom this machine trusts",
-                    reason,
-                )
-            raise link.CarrierLost(reason) from None
+            raise link.CarrierLost(explain(error, "relay", self.host, self.authority)) from None
+
+
+def explain(error, who, host, authority) -> str:
+    """What an error says, and what it means when it is about the certificate of `who`."""
+    reason = str(error).strip().replace("\n", "; ")
+    if "validity" in reason or "expired" in reason or "not yet valid" in reason:
+        return (
+            "the %s's certificate is not valid yet, or no more, on %d-%02d-%02d, which"
+            " is the date here (%s). Cure: mpseq deploy sets a board's clock; if it is"
+            " right, a new certificate"
+        ) % ((who,) + time.gmtime()[:3] + (reason,))
+    if "CERT" in reason.upper():
+        return "the %s's certificate is not for %s, or not signed by %s (%s)" % (
+            who,
+            host,
+            authority or "anyone whom this machine trusts",
+            reason,
+        )
+    return reason
 
 
 def _context(authority):
