@@ -20,9 +20,10 @@ def disk_of(name: str) -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def switched_on(name: str, disk=None, say=print):
+def switched_on(name: str, disk=None, say=print, again="mpseq deploy"):
     """A stock board: MicroPython without mpseq. Gives its port; switches it off at the end. `disk`
-    is made, for its owner only, when it is not there: the board's keys will be on it. Fault."""
+    is made, for its owner only, when it is not there: the board's keys will be on it. `again`: the
+    command that switches it on, for people. Fault."""
     devices_here.emulated_board(name, linked=False)
     path = pathlib.Path(disk) if disk else disk_of(name)
     try:
@@ -39,4 +40,7 @@ def switched_on(name: str, disk=None, say=print):
         raise EmulatedFault(str(error), "is another one running? name another --disk") from None
     with board:
         say(f"an emulated board is switched on at {board.port}; its flash memory is {path}")
-        yield board.port
+        try:
+            yield board.port
+        finally:
+            say(f"the emulated board is switched off, as in a power cut. On again: {again}")

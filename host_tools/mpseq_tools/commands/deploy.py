@@ -91,8 +91,9 @@ def deploy(
     with contextlib.ExitStack() as stack:
         place = port
         if is_emulated:
-            place = stack.enter_context(emulated.switched_on(port, disk, typer.echo))
-            again = f"mpseq deploy --port {port}{f' --disk {disk}' * bool(disk)} --stay"
+            again = f"mpseq deploy --port {port} --stay --relay {relay}"
+            again += f" --disk {disk}" * bool(disk) + " --passphrase" * passphrase
+            place = stack.enter_context(emulated.switched_on(port, disk, typer.echo, again))
         try:
             member = tool.deploy(place, wanted, dist, baud, typer.echo)
             tool.show(member, typer.echo)
@@ -106,6 +107,4 @@ def deploy(
             if not (stay and joined):
                 raise
             code = 0  # it was its bridge until then, as was wanted
-        if is_emulated:
-            typer.echo(f"the emulated board is switched off, as in a power cut. On again: {again}")
     raise typer.Exit(code)
