@@ -41,7 +41,7 @@ _CURE = "another server; a relay of your own: mpseq relay"
 @dataclass
 class Verdict:
     """What was found out. `order`: both heard the same in one order; `echo`: both heard their own
-    frames, under their own label; both None when it was not checked, for the reason in `why`.
+    frames, under their own label; None: not found out, for the reason in `why`.
 
     `frames`: how many both heard of those that were posted; `milliseconds`: from the first post to
     the last frame heard; `faults`: what is wrong, a sentence each; `cure`: what helps.
@@ -59,7 +59,9 @@ class Verdict:
     @property
     def good(self) -> bool | None:
         """Fit for a conversation; None: not checked."""
-        return None if self.order is None else not self.faults
+        if self.faults:
+            return False
+        return None if self.order is None else True
 
     def lines(self) -> list[str]:
         """For people: what was found, and the cure if something is wrong."""
@@ -126,10 +128,12 @@ async def _try_out(clients, verdict, patience):
 
     async def listen(client, kept):
         nonlocal last
-        while len(kept) < _FRAMES:
+        different = set()
+        while len(different) < _FRAMES and len(kept) < 4 * _FRAMES:
             message = await client.recv()
             if message[0] == link.FRAME and bytes(message[2][:8]) == token:
                 kept.append((message[1], bytes(message[2])))
+                different.add(kept[-1][1])
                 last = time.monotonic()
 
     async def talk(client, frames):
@@ -150,9 +154,10 @@ async def _try_out(clients, verdict, patience):
         said = clean(str(lost[0])) if lost else f"nothing was heard for {patience:g} s"
         verdict.why = said
         return
-    _judge(verdict, [client.label for client in clients], posted, heard)
     if lost:
-        verdict.faults.append(f"the way was lost ({clean(str(lost[0]))})")
+        verdict.faults.append(f"the way was lost while it was tried ({clean(str(lost[0]))})")
+    else:
+        _judge(verdict, [client.label for client in clients], posted, heard)
 
 
 def _judge(verdict, labels, posted, heard):
@@ -173,6 +178,9 @@ def _judge(verdict, labels, posted, heard):
         hidden = [frame for own, no in zip(posted, mute, strict=True) if no for frame in own]
         frames = [[frame for frame in kept if frame not in hidden] for kept in frames]
         all_posted = [frame for frame in all_posted if frame not in hidden]
+    if any(len(set(kept)) < len(kept) for kept in frames):
+        verdict.faults.append("frames come more than once")
+        frames = [list(dict.fromkeys(kept)) for kept in frames]
     verdict.order = frames[0] == frames[1]
     verdict.frames = len(set(frames[0]) & set(frames[1]) & set(all_posted))
     missing = [frame for frame in all_posted if not all(frame in kept for kept in frames)]
@@ -185,8 +193,6 @@ def _judge(verdict, labels, posted, heard):
         if len(missing) == 1 and longest == link.MAX_FRAME:
             text += f", the one of {longest} bytes"
         verdict.faults.append(text)
-    if any(len(set(kept)) < len(kept) for kept in frames):
-        verdict.faults.append("frames come more than once")
     common = [[frame for frame in kept if frame not in missing] for kept in frames]
     if common[0] != common[1] and not changed:
         verdict.faults.append("it shows the same frames to different people in different order")
