@@ -150,8 +150,11 @@ class Relay:
         self._empty = None  # an event, while it stops
 
     async def start(self) -> None:
-        """Starts to listen; OSError when the address is taken or none of this machine."""
+        """Starts to listen, again after `stop`; OSError when the address is taken or none of this
+        machine."""
         self.loop = asyncio.get_running_loop()
+        self.stopping = False
+        self._empty = None
         places = await self.loop.getaddrinfo(
             None if self.host == "*" else self.host, self.port,
             type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE,
