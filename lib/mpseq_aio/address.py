@@ -28,7 +28,7 @@ def room_at(address: str, label=None):
     label = label or link.any_label()
     kind, colon, rest = address.partition(":")
     if "@" in address:  # a token is not for messages
-        address = kind + "://..." + address[address.rfind("@") :]
+        address = ("" if "@" in kind else kind + "://") + "..." + address[address.rfind("@") :]
     if kind == "serial":
         from .serial import SerialRoom
 
