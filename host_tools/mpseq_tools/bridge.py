@@ -10,7 +10,7 @@ import sys
 from mpseq_aio import link
 from mpseq_aio.framing import clean
 
-from . import qemu, replug, serial_link
+from . import probe, qemu, replug, serial_link
 from .rooms import AddressFault
 from .seat import Seat
 
@@ -33,11 +33,11 @@ class Bridge:
     decoded REPORTs (the oldest of over 1,000 are dropped).
     """
 
-    def __init__(self, transport, rooms, *, label=None, console=print):
+    def __init__(self, transport, rooms, *, label=None, console=print, line=None):
         self.rooms = rooms
         self.label = label
         self.reports = asyncio.Queue(1000)
-        self.link = serial_link.HostLink(transport)
+        self.link = line or serial_link.HostLink(transport)
         self._console = console
         self.holds = False  # its seat, when the device goes away: somebody will call `resume`
         self._seat = None
@@ -45,6 +45,7 @@ class Bridge:
         self._hello = None  # the HELLO being answered
         self._back = None  # or _ASKED or _WELCOME: the device has come back to its seat
         self.asked = False  # a program on the device has asked for a room, and has not ended
+        self.spoke = False  # one has, at any time
 
     @property
     def connected(self) -> bool:
@@ -59,8 +60,11 @@ class Bridge:
             while True:
                 item = await self.link.recv()
                 if isinstance(item, str):
-                    self._console(f"{self.label or 'device'}| {item}")
-                    if self.asked and _PROMPT.match(item):
+                    ended = _PROMPT.match(item)
+                    shown = item.replace("\\x04", "") if ended else item
+                    if shown != ">":  # all that is left where a program has ended well
+                        self._console(f"{self.label or 'device'}| {shown}")
+                    if self.asked and ended:
                         self.asked = False
                         self._console("the program on the device has ended: it leaves the room")
                         await self._leave()
@@ -117,7 +121,7 @@ class Bridge:
                     await self._seat.room.post(message[1])
         elif kind == link.HELLO:
             # The device repeats HELLO until it is answered; being at it is enough.
-            self.asked = True
+            self.asked = self.spoke = True
             if self._back and self._seat is not None and self._seat.hello == message:
                 self._back = _WELCOME
                 self._seat.back()
@@ -187,16 +191,17 @@ class Bridge:
 
 
 def _hint(bridge, say):
-    if not bridge.asked:
+    if not bridge.spoke:
         say("nothing on the device has asked for a room yet: start a program on it that uses the")
         say('address "serial:ROOM", or give one here with --program FILE')
 
 
 def known_devices() -> str:
-    """The serial devices of this machine, for a message; "none" when there is none."""
-    from serial.tools import list_ports
+    """The devices that a bridge may be given here, for a message."""
+    from . import devices_here
 
-    return ", ".join(port.device for port in list_ports.comports()) or "none"
+    found = [one for one in devices_here.everything() if one.kind != "runtime" and one.usable]
+    return ", ".join(one.name for one in found) or "none"
 
 
 @contextlib.asynccontextmanager
@@ -271,27 +276,43 @@ async def forever(bridge, place, say, prepare=None, attend=attend):
         await bridge.leave()
 
 
-async def run(device, rooms, label, baudrate, start) -> int:
+async def look(rooms):
+    """Shows what the probe finds of a carrier."""
+    say(str(await probe.probe(rooms)))
+
+
+def say(line):
+    """Prints a line at once."""
+    print(line, flush=True)
+
+
+async def run(device, rooms, label, baudrate, start, probing=True) -> int:
     """The `mpseq bridge` command; returns the exit code: 3 when the device is not there.
 
     A device that goes away later is waited for. An emulated board is not: its end is the end.
+    With `probing` the carrier is probed, and what was found is shown.
     """
+    looking = asyncio.ensure_future(look(rooms) if probing else asyncio.sleep(0))
+    try:
+        return await _device(device, rooms, label, baudrate, start)
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
 
-    def say(line):
-        print(line, flush=True)
 
+async def _device(device, rooms, label, baudrate, start):
     if device not in qemu.BOARDS:
-        return await _run(device, rooms, label, baudrate, start, say, True)
+        return await _run(device, rooms, label, baudrate, start, True)
     try:
         with qemu.Board(device, seed=os.urandom(qemu.SEED_SIZE)) as board:
             say(f"bridge: an emulated board, {device}, is switched on at {board.port}")
-            return await _run(board.port, rooms, label, baudrate, start, say, False)
+            return await _run(board.port, rooms, label, baudrate, start, False)
     except qemu.BoardError as error:
         say(f"mpseq: {error}.")
         return 3
 
 
-async def _run(device, rooms, label, baudrate, start, say, comes_back):
+async def _run(device, rooms, label, baudrate, start, comes_back):
     async def prepare(transport):
         # After a reset as well, which has ended it.
         return await serial_link.start_program(transport, start) if start else b""
@@ -307,7 +328,7 @@ async def _run(device, rooms, label, baudrate, start, say, comes_back):
         transport = serial_link.SerialTransport(device, baudrate)
     except link.CarrierLost as error:
         say(f"mpseq: {error}.")
-        say(f"Cure: plug it in, close other programs that use it. Seen here: {known_devices()}.")
+        say(f"Cure: {getattr(error, 'cure', None) or 'plug it in'}. Here: {known_devices()}.")
         return 3
     try:
         place = replug.Place(device, baudrate) if comes_back else None

@@ -107,9 +107,9 @@ class _Watch:
 
     async def run(self, line):
         """"joined", "late", "away" (not even in the room), or what it said when it ended."""
-        bridge = await self._begin(line)
+        bridge = self._bridge = Bridge(line, self._rooms, console=self._console)
         place = self._place
-        again = bridge.run() if place is None else forever(bridge, self._begin, place, self._say)
+        again = bridge.run() if place is None else forever(bridge, place, self._say)
         running = asyncio.ensure_future(again)
         outcome = self._outcome
         try:
@@ -132,10 +132,6 @@ class _Watch:
         if outcome.done():
             return outcome.result()
         return "late" if self._connected else "away"
-
-    async def _begin(self, line):
-        self._bridge = Bridge(line, self._rooms, console=self._console)
-        return self._bridge
 
     def _console(self, text):
         self._say(text)

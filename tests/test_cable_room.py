@@ -1,0 +1,141 @@
+"""`serial:DEVICE`: a desktop and a board at the two ends of a cable, and nothing else. And the
+gateway: whoever knows relays only, in a room that is elsewhere."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+
+import pytest
+from test_bridge_returns import running
+from test_cable_pulled import MEMBER, Cable
+from test_cut_in_mid_talk import TROUBLE, Person, until
+from test_relay import a_relay, enter, next_of, raw, story
+
+from mpseq_aio import link, tcp
+from mpseq_tools import gateway, rooms
+from mpseq_tools.qemu import Board
+
+
+def test_a_desktop_and_a_board_talk_over_nothing_but_their_cable(tmp_path):
+    async def tell(board):
+        board.start(MEMBER)
+        cable = Cable(board.port, tmp_path / "ttyUSB0")
+        cable.plug()
+        lines = []
+        there = rooms.at(f"serial:{cable.path}")
+        ana = Person(there, "ana")
+        ana.chat.carrier.on_line = lines.append
+        async with running(cable.carry()):
+            await ana.chat.open()
+            ana.chat.create("garden")
+            await until(lambda: any("key " in line for line in lines), 20)
+            (key,) = [line.split("key ")[1] for line in lines if "key " in line]
+            ana.chat.invite([("board", bytes.fromhex(key))])
+            await ana.chat.send("alone")
+            await until(lambda: "tick 0" in ana.texts, 20)
+            cable.pull()
+            await ana.chat.send("are you there?")
+            await asyncio.sleep(1)
+            cable.plug()
+            await until(lambda: any("heard are you there?" in line for line in lines), 20)
+            await until(lambda: "tick 4" in ana.texts, 30)
+            await ana.chat.leave()
+            await ana.close()
+            cable.pull()
+        assert not [event for event in ana.seen if isinstance(event, TROUBLE)]
+        assert ana.chat.carrier._relay is None
+
+    with Board("qemu-rv32", seed=os.urandom(64)) as board:
+        before = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
+        asyncio.run(asyncio.wait_for(tell(board), 100))
+        assert not before or len(os.listdir("/proc/self/fd")) <= before + 1  # of the cable
+
+
+@story
+async def test_a_cable_that_is_not_there_is_told_with_the_cure():
+    room = rooms.at("serial:/dev/nothing-here").room()
+    with pytest.raises(link.CarrierLost, match="cannot open /dev/nothing-here") as lost:
+        await room.open()
+    assert lost.value.cure
+    await room.close()
+
+
+# --- the gateway
+
+
+@contextlib.asynccontextmanager
+async def a_gateway(**limits):
+    """A relay, and a gateway before its room `shed`."""
+    async with a_relay(**limits) as relay:
+        there = rooms.Rooms.relay(port=relay.port)
+        there.name = "shed"
+        lines = []
+        door = gateway.Gateway("127.0.0.1", 0, there, lines.append)
+        await door.start()
+        try:
+            yield relay, door, lines
+        finally:
+            await door.stop()
+
+
+@story
+async def test_who_comes_through_a_gateway_sits_in_the_room_behind_it():
+    async with a_gateway() as (relay, door, _):
+        ana = await enter(relay, "ana", "shed")
+        mini = tcp.TcpRoom("127.0.0.1", door.port, "any room", "mini")
+        assert await mini.open() == ("mini", "ana")
+        ben = tcp.TcpRoom("127.0.0.1", door.port, "another", "mini")
+        assert set(await ben.open()) == {"mini-2", "mini", "ana"}
+        assert await next_of(mini, link.ENTER) == (link.ENTER, "mini-2")
+        for number, who in enumerate((mini, ana, ben) * 20):
+            await who.post(b"%d" % number)
+        seen = [[await next_of(who, link.FRAME) for _ in range(60)] for who in (ana, mini, ben)]
+        assert seen[0] == seen[1] == seen[2]
+        await mini.ping()
+        assert await mini.recv() == (link.PONG,)
+        await mini.close()
+        assert await next_of(ana, link.LEAVE) == (link.LEAVE, "mini")
+        await ben.close()
+
+
+@story
+async def test_a_gateway_without_its_room_says_so():
+    async with a_gateway() as (relay, door, _):
+        await relay.stop()
+        mini = tcp.TcpRoom("127.0.0.1", door.port, "shed", "mini")
+        with pytest.raises(link.CarrierLost, match="no relay at"):
+            await mini.open()
+
+
+@story
+async def test_nonsense_at_a_gateway_ends_with_its_connection():
+    async with a_gateway() as (relay, door, lines):
+        ana = await enter(relay, "ana", "shed")
+        for data in (b"GET / HTTP/1.1\r\n\r\n", b"\xff\xff\xff\xff", b"\0\0\0\1\x77", b"\0\0\0\0"):
+            await raw(door, data)
+        mini = tcp.TcpRoom("127.0.0.1", door.port, "shed", "mini")
+        await mini.open()
+        await mini.post(b"still here")
+        assert await next_of(ana, link.FRAME) == (link.FRAME, "mini", b"still here")
+        assert lines
+        await mini.close()
+
+
+@story
+async def test_a_full_gateway_says_so():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gateway, "MAX_CLIENTS", 1)
+        async with a_gateway() as (_, door, _lines):
+            first = tcp.TcpRoom("127.0.0.1", door.port, "shed", "mini")
+            await first.open()
+            with pytest.raises(link.CarrierLost, match="full"):
+                await tcp.TcpRoom("127.0.0.1", door.port, "shed", "ben").open()
+            await first.close()
+
+
+@pytest.mark.parametrize("wrong", ([], ["--listen", "x"], ["--listen", ":1", "--device", "a"]))
+def test_a_bridge_needs_one_side(wrong):
+    command = [sys.executable, "-m", "mpseq_tools", "bridge", *wrong]
+    assert subprocess.run(command, capture_output=True, timeout=20).returncode == 2
