@@ -64,6 +64,20 @@ def post(frame):
     return tcp.frame_message((link.POST, frame))
 
 
+def most_waiting(relay):
+    """A function that says how many bytes waited in this relay at most since now."""
+    most = 0
+    count = relay.count
+
+    def counting(size):
+        nonlocal most
+        count(size)
+        most = max(most, relay.waiting)
+
+    relay.count = counting
+    return lambda: most
+
+
 async def until(condition, seconds=15):
     """Waits until it holds."""
     for _ in range(seconds * 50):

@@ -91,9 +91,7 @@ class Client(asyncio.BufferedProtocol):
             return
         self._after(self.limits.patience, self._look)
         if relay.tls is None:
-            self._connected(transport)
-            if refusal:
-                self.end("full", refusal)
+            self._connected(transport, refusal)
         else:
             transport.pause_reading()
             relay.spawn(self._handshake(transport, refusal))
@@ -117,14 +115,14 @@ class Client(asyncio.BufferedProtocol):
             return
         secured.set_write_buffer_limits(high=1)
         secured.set_read_buffer_limits(high=READ)
-        self._connected(secured)
-        if refusal:
-            self.end("full", refusal)
+        self._connected(secured, refusal)
 
-    def _connected(self, transport):
+    def _connected(self, transport, refusal):
         self._transport = transport
         self._writable = True
-        if self._rest:
+        if refusal:
+            self.end("full", refusal)
+        elif self._rest:
             self._take(self._heard)
 
     def connection_lost(self, error):
