@@ -7,8 +7,8 @@ _ABOVE = pathlib.Path(__file__).resolve().parents[2]
 # The folder of a checkout that this runs in, or None: it is installed on its own.
 ROOT = _ABOVE if (_ABOVE / "firmware" / "manifest.py").is_file() else None
 ELSEWHERE = (
-    "they are built in a clone of the repository: `make firmware unix mip` there; this mpseq takes"
-    " them from it with MPSEQ_BUILD=CLONE/build"
+    "it is in a clone of the repository, after `make firmware unix mip` there; then set"
+    " MPSEQ_BUILD=CLONE/build"
 )
 
 

@@ -37,6 +37,11 @@ class Here:
         """Whether --device may be this, as far as one can see."""
         return self.problem is None
 
+    @property
+    def is_board(self) -> bool:
+        """Whether that can be used where a board is wanted."""
+        return self.usable and self.kind != "runtime"
+
 
 def everything() -> list[Here]:
     """Serial ports, emulated boards and runtimes, also those that cannot be used now."""

@@ -71,10 +71,12 @@ def why(path: str, error=None) -> tuple[str, str]:
     """`(reason, cure)`: why a port cannot be opened. `error`: what opening it has raised."""
     if os.name == "posix":
         if not os.path.exists(path):
-            there = ", ".join(port.device for port in everyone()) or "none"
+            from . import devices_here  # which looks at ports by this module
+
+            names = ", ".join(one.name for one in devices_here.everything() if one.is_board)
             return "it is not there", (
-                "plug it in, with a cable that carries data (many only charge). Serial ports"
-                f" here: {there}"
+                "plug it in, with a cable that carries data (many only charge); or take one that"
+                f" is here: {names or 'none'}"
             )
         if not os.access(path, os.R_OK | os.W_OK):
             return _forbidden(path)
