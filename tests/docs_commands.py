@@ -1,0 +1,40 @@
+"""Which test runs what the documentation shows. A command is listed by its name and options (of
+`make`, its target and variables; of another program, all words), as test_docs.py says them.
+
+RUN_BY: the test files, or FILE::FUNCTION, that run it; of `mpseq` all words of the entry must be
+in one of them. NOT_RUN: patterns of what no test can run, with the reason; of `mpseq` they are
+parsed all the same.
+"""
+
+RUN_BY = {
+    "make demo": "test_demo.py::test_the_demo_runs_and_everything_holds",
+    "make firmware": "test_boards_smoke.py",
+    "make mip": "test_mip.py",
+    "mpseq audit-transcript": "test_forge.py::test_the_commands_forge_and_audit",
+    "mpseq bridge --device": "test_bridge.py",
+    "mpseq bridge --device --program": "test_readme.py test_bridge.py",
+    "mpseq chat --nick --profile --room": "test_forge.py::test_the_command_chat_records_and_warns",
+    "mpseq chat --nick --room": "test_chat_command.py",
+    "mpseq deploy --invite-by --nick --room": "test_deploy_room.py deploying.py",
+    "mpseq doctor": "test_trouble.py::test_this_machine_can_run_it",
+    "mpseq doctor --carrier":
+        "test_trouble.py::test_a_relay_is_tried_and_one_that_is_not_there_is_named",
+    "mpseq doctor --device": "test_trouble.py::test_a_port_that_is_not_there_is_named",
+    "mpseq forge --out --script": "test_forge.py::test_the_commands_forge_and_audit",
+    "mpseq keys qr --nick": "test_keys_command.py",
+    "mpseq keys show": "test_keys_command.py",
+    "mpseq keys verify": "test_keys_command.py",
+    "mpseq keys verify --fingerprint": "test_keys_command.py",
+    "mpseq relay": "test_chat_command.py test_relay.py",
+    "pip install ./host_tools": "test_types.py::user",  # the wheel, into an empty environment
+}
+
+NOT_RUN = {
+    "make test": "runs the tests",
+    "make natmods": "needs the compiler of the ESP-IDF; test_natmods.py runs it for the others",
+    "make -C $MPY/*": "needs a full checkout of MicroPython and the SDK of the chip",
+    "qemu-system-*": "the machines are started by tests/test_disk.py, with other devices",
+    "mpseq deploy --carrier --invite-by --nick --port --wifi":
+        "needs Wi-Fi; test_deploy.py writes such settings, test_node.py plays the network",
+    "mpseq flash --firmware --port": "erases a real chip; test_flash.py talks to a made-up one",
+}
