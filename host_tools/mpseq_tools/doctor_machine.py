@@ -18,6 +18,7 @@ from .faults import Fault
 _SECRET = "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a"
 _PUBLIC = "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"
 _SMALL = (80, 24)
+_PROC = pathlib.Path("/proc")
 
 
 def examine(say):
@@ -183,7 +184,7 @@ def _serial_group():
 def _meddlers(sheet):
     """Programs that take serial ports for something else."""
     running = set()
-    for path in pathlib.Path("/proc").glob("[0-9]*/comm"):
+    for path in _PROC.glob("[0-9]*/comm"):
         try:
             running.add(path.read_text().strip())
         except OSError:  # it has ended
