@@ -65,7 +65,7 @@ class History:
         """Nothing to keep."""
 
 
-def hint(talk, say):
+def hint(talk, say, warn):
     """Who I am, for others to invite me."""
     from . import keys
 
@@ -74,7 +74,7 @@ def hint(talk, say):
     say(f"* you are {talk.options.nick}; your key: {talk.identity.public.hex()}")
     say(f"* your fingerprint: {talk.identity.fingerprint}")
     if talk.options.history:
-        say(f"!!! WARNING: all that is shown is kept, readable, in {talk.options.history}")
+        warn(f"--history: all that is shown is kept, readable, in {talk.options.history}")
 
 
 async def open_rooms(talk, places):
@@ -104,8 +104,10 @@ async def run(options, places, plain) -> int:
         talk = Talk(options, Hear(history, screen))
         talk.start()
         if plain:
-            hint(talk, console.say)
+            hint(talk, console.say, console.warn)
         await open_rooms(talk, places)
+        if not plain:
+            hint(talk, talk.current.say, talk.current.warn)
     except Fault as fault:
         print(f"mpseq: {fault}.\nCure: {fault.cure}.", file=sys.stderr)
         if talk:
@@ -121,3 +123,23 @@ async def run(options, places, plain) -> int:
     finally:
         await talk.quit()
     return 0
+
+
+async def run_served(options, places):
+    """The same in the process behind a browser's window, where a fault is shown on the screen."""
+    from .tui.app import ChatApp
+
+    talk = Talk(options)
+
+    async def begin():
+        history = History(options.history) if options.history else None
+        talk.listener = Hear(history, screen)
+        talk.start()
+        await open_rooms(talk, places)
+        hint(talk, talk.current.say, talk.current.warn)
+
+    screen = ChatApp(begin=begin)
+    try:
+        await screen.use(talk)
+    finally:
+        await talk.quit()

@@ -421,15 +421,8 @@ class ChatApp(App):
 
     def action_scroll_down(self):
         """Newer texts."""
-        conversation = self.query_one(Conversation)
-        conversation.scroll_page_down(animate=False)
-        self.call_after_refresh(self._read_on)
-
-    def _read_on(self):
-        conversation = self.query_one(Conversation)
-        if conversation.at_end:
-            conversation.below = 0
-        self._hint()
+        self.query_one(Conversation).scroll_page_down(animate=False)
+        self.set_timer(_SOON, self._hint)
 
     def action_scroll_end(self):
         """The newest text."""

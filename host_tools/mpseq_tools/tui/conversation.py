@@ -36,7 +36,7 @@ class Conversation(ScrollView, can_focus=True):
     Conversation { background: $surface; color: $foreground; scrollbar-size-vertical: 1; }
     Conversation .conversation--time { text-style: dim; }
     Conversation .conversation--note { text-style: dim; }
-    Conversation .conversation--own { color: $text-accent; text-style: bold; }
+    Conversation .conversation--own { color: $text-primary; text-style: bold; }
     Conversation .conversation--verified { color: $text-success; text-style: bold; }
     Conversation .conversation--unverified { color: $text-warning; text-style: bold; }
     Conversation .conversation--changed { color: $text-error; text-style: bold reverse; }
@@ -53,6 +53,7 @@ class Conversation(ScrollView, can_focus=True):
         self._starts = []  # row at which each line begins
         self._looks = []  # what each line was made from
         self._width = 0
+        self.follows = True  # the newest line is in view
         self.below = 0  # texts that came while somebody reads further up
 
     @property
@@ -76,7 +77,6 @@ class Conversation(ScrollView, can_focus=True):
         """One more line, at the end; one that is there already stays alone."""
         if line in self._lines[-_RECENT:]:
             return
-        at_end = self.at_end
         self._lines.append(line)
         if len(self._lines) > MOST:
             del self._lines[:_DROP]
@@ -84,20 +84,25 @@ class Conversation(ScrollView, can_focus=True):
         else:
             self._append(line)
             self._resize()
-        if at_end:
+        if self.follows:
             self.to_end()
         elif line.kind == "text":
             self.below += 1
 
-    @property
-    def at_end(self) -> bool:
-        """Whether the newest line is in view."""
-        return self.scroll_target_y >= self.max_scroll_y - 1
-
     def to_end(self):
-        """Shows the newest line."""
+        """Shows the newest line, and those that will come."""
+        self.follows = True
         self.below = 0
-        self.scroll_end(animate=False, immediate=True)
+        self.scroll_end(animate=False, x_axis=False)
+
+    def watch_scroll_y(self, old, new):
+        """Who scrolls up stays there; who comes to the end follows again."""
+        super().watch_scroll_y(old, new)
+        if new >= self.max_scroll_y - 1:
+            self.follows = True
+            self.below = 0
+        elif new < old:
+            self.follows = False
 
     def look_again(self):
         """Marks of lines that are there have changed."""
@@ -120,10 +125,9 @@ class Conversation(ScrollView, can_focus=True):
 
     def on_resize(self):
         if self.scrollable_content_region.width != self._width and self._lines:
-            at_end = self.at_end
             self._rebuild()
-            if at_end:
-                self.call_after_refresh(self.to_end)
+        if self.follows:
+            self.call_after_refresh(self.to_end)
 
     def notify_style_update(self):
         super().notify_style_update()
@@ -156,7 +160,8 @@ class Conversation(ScrollView, can_focus=True):
             return [Text("── new ──", style=self._style("new"))]
         narrow = width < _NARROW
         clock = line.clock()[:5] if narrow else line.clock()
-        head = Text(f"{clock} ", style=self._style("time"))
+        head = Text()
+        head.append(f"{clock} ", self._style("time"))
         if line.kind == "text":
             tick = marks.TICKS[line.state][0]
             sure = {"confirmed": "confirmed", "never": "warning"}.get(line.state, "time")

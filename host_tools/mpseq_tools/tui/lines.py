@@ -26,6 +26,10 @@ class Console:
         for row in text.splitlines():
             self._write(f"{time.strftime('%H:%M:%S')} {clean(row)}")
 
+    def warn(self, text):
+        """A warning without a room."""
+        self.say("\n".join(f"!!! WARNING: {row}" for row in text.splitlines()))
+
     def line(self, room, line):
         """A line of a room, with its name when there are several."""
         talk = room.talk
