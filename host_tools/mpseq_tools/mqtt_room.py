@@ -46,6 +46,7 @@ class _Way:
         self._room = room
         self._loop = asyncio.get_running_loop()
         self._gone = self._loop.create_future()
+        self._closed = self._loop.create_future()
         self._answers = {}  # packet number -> the future of its reason code
         self._reading = None
         self._entering = None
@@ -77,6 +78,8 @@ class _Way:
         self._paho.on_connect = self._welcome
         self._opened = self._paho.on_socket_open
         self._paho.on_socket_open = self._socket_opened
+        self._forget = self._paho.on_socket_close
+        self._paho.on_socket_close = self._socket_closed
         self._paused = False
 
     async def open(self) -> int:
@@ -84,8 +87,13 @@ class _Way:
         # A thread connects, for 5 s at most, which no cancellation ends.
         self._entering = asyncio.ensure_future(self._client.__aenter__())
         self._entering.add_done_callback(self._entered)
+        await asyncio.wait({self._entering, self._closed}, return_when=asyncio.FIRST_COMPLETED)
+        # Of a connection that ends before it has begun aiomqtt says nothing; of a refusal it does.
+        await asyncio.wait({self._entering}, timeout=0.2)
+        if not self._entering.done():
+            raise link.CarrierLost("the broker closed the connection")
         try:
-            await asyncio.shield(self._entering)
+            self._entering.result()
         except aiomqtt.MqttCodeError as error:
             return _code(error)
         except aiomqtt.MqttError as error:
@@ -99,6 +107,10 @@ class _Way:
         if self._gone.done():
             raise OSError("closed meanwhile")
         self._opened(client, data, way)
+
+    def _socket_closed(self, client, data, way):
+        self._forget(client, data, way)
+        self._loop.call_soon_threadsafe(lambda: self._closed.done() or self._closed.set_result(0))
 
     def _entered(self, task):
         if task.cancelled() or task.exception() or self._gone.done():
@@ -182,9 +194,9 @@ class _Way:
             if self._reading:
                 await asyncio.wait({self._reading}, timeout=_GOOD_BYE)
         # One that connects still ends by itself, in _socket_opened.
-        opening = self._paho.socket() and not self._entering.done()
+        opened = self._paho.socket() or self._closed.done()
         self._cut()
-        for task in (self._reading, self._entering if opening else None):
+        for task in (self._reading, self._entering if opened else None):
             if task:
                 task.cancel()
                 await asyncio.wait({task}, timeout=_GOOD_BYE)

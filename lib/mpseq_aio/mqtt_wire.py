@@ -6,6 +6,7 @@ length is checked before memory is taken for it; whatever comes ends in CarrierL
 
 import asyncio
 import gc
+import socket
 
 from . import link, mqtt
 
@@ -125,6 +126,11 @@ class Way:
             raise link.CarrierLost(
                 "no broker at %s port %d (%s)" % (room.host, room.port, error)
             ) from None
+        if hasattr(self._writer, "s"):  # CPython does it by itself
+            try:  # else what follows an acknowledgement waits for 40 ms
+                self._writer.s.setsockopt(6, getattr(socket, "TCP_NODELAY", 1), 1)
+            except (AttributeError, OSError):  # behind TLS; a port without it
+                pass
         self._task = asyncio.create_task(self._run())
         data = await self._ask(0x10, _CONNACK, None, connect(room, self._cap()))
         if not data[1] and len(data) > 2:
@@ -213,7 +219,7 @@ class Way:
 
     async def _send(self, kind, head, body=b""):
         head = bytes((kind,)) + varint(len(head) + len(body)) + head
-        if len(body) < _PIECE:  # two small writes cost 40 ms (Nagle against delayed ACK)
+        if len(body) < _PIECE:  # where that is not, two small writes cost 40 ms
             head += body
             body = b""
         async with self._lock:
