@@ -16,10 +16,9 @@ RUN_BY = {
     "mpseq chat --nick --profile --room": "test_forge.py::test_the_command_chat_records_and_warns",
     "mpseq chat --nick --room": "test_chat_command.py",
     "mpseq deploy --invite-by --nick --room": "test_deploy_room.py deploying.py",
-    "mpseq doctor": "test_trouble.py::test_this_machine_can_run_it",
-    "mpseq doctor --carrier":
-        "test_trouble.py::test_a_relay_is_tried_and_one_that_is_not_there_is_named",
-    "mpseq doctor --device": "test_trouble.py::test_a_port_that_is_not_there_is_named",
+    "mpseq doctor": "test_doctor.py",
+    "mpseq doctor --carrier": "test_doctor.py::test_a_relay_that_is_well",
+    "mpseq doctor --device": "test_doctor.py::test_a_real_one_before_and_after_it_is_deployed",
     "mpseq forge --out --script": "test_forge.py::test_the_commands_forge_and_audit",
     "mpseq keys qr --nick": "test_keys_command.py",
     "mpseq keys show": "test_keys_command.py",

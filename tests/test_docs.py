@@ -171,7 +171,7 @@ def test_messages_that_are_explained_are_said_by_the_code(name):
         path.read_text(encoding="utf-8")
         for folder in ("host_tools/mpseq_tools", "lib") for path in (ROOT / folder).rglob("*.py")
     )
-    said = re.sub(r"\{[^{}]*\}|%[sd]", "…", re.sub(r'["\']\s*f?["\']', "", said))
+    said = re.sub(r"\{[^{}\n]*\}|%[sd]", "…", re.sub(r'["\']\s*f?["\']', "", said))
     gone = []
     page = (ROOT / "host_tools" / name).read_text(encoding="utf-8")
     for row in re.findall(r"^\| ?(`[^|]*)\|", page, re.MULTILINE):
