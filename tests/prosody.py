@@ -146,6 +146,13 @@ class Prosody:
             process.send_signal(how)
             process.wait(20)
 
+    def halt(self):
+        """Stops it where it is, until `go`."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go(self):
+        self._process.send_signal(signal.SIGCONT)
+
     def memory(self) -> int:
         """Bytes of the machine's memory that it has."""
         with open(f"/proc/{self.pid}/statm") as file:

@@ -6,6 +6,7 @@ from mpseq_aio.tcp import TcpRoom
 from mpseq_aio.tls import TlsRoom
 from mpseq_aio.udp import UdpRoom
 from mpseq_tools import rooms
+from mpseq_tools.xmpp_room import XmppRoom
 
 WHERE = {
     "127.0.0.1:1234": ("tcp", "127.0.0.1", 1234, None),
@@ -21,6 +22,12 @@ WHERE = {
     "xmpp:garden@rooms.example": ("xmpp", "rooms.example", 5222, "garden"),
     "xmpp:garden@rooms.example?join": ("xmpp", "rooms.example", 5222, "garden"),
     "xmpp:rooms.example": ("xmpp", "rooms.example", 5222, None),
+    "xmpp:garden@rooms.example#cert.pem": ("xmpp", "rooms.example", 5222, "garden"),
+    "xmpp:garden@rooms.example?server=xmpp.local": ("xmpp", "rooms.example", 5222, "garden"),
+    "xmpp://localhost/garden@rooms.localhost": ("xmpp", "rooms.localhost", 5222, "garden"),
+    "xmpp://localhost:99/garden@rooms.localhost": ("xmpp", "rooms.localhost", 99, "garden"),
+    "xmpp://ana@a.example:99/rooms.example": ("xmpp", "rooms.example", 99, None),
+    "xmpp://ana@a.example/x@b.example?join;server=[::1]:99#c": ("xmpp", "b.example", 99, "x"),
     "serial:/dev/ttyACM0": ("serial", "/dev/ttyACM0", None, None),
 }
 
@@ -39,6 +46,14 @@ def test_who_enters():
     there = rooms.at("xmpp://ana@example.org/garden@rooms.example.org")
     assert (there.user, there.name) == ("ana@example.org", "garden")
     assert there.host == "rooms.example.org"
+    assert (there.server, there.domain) == (None, None)
+    there = rooms.at("xmpp://ana:open:sesame@localhost:5299/garden@rooms.localhost#cert.pem")
+    assert (there.user, there.secret) == ("ana@localhost", "open:sesame")
+    assert (there.server, there.port, there.authority) == ("localhost", 5299, "cert.pem")
+    there = rooms.at("xmpp://localhost:5299/garden@rooms.localhost")
+    assert (there.user, there.domain, there.server) == (None, "localhost", "localhost")
+    there = rooms.at("xmpp://ana@a.example/garden@rooms.a.example?server=10.0.0.2:5299")
+    assert (there.user, there.server, there.port) == ("ana@a.example", "10.0.0.2", 5299)
     there = rooms.at("tcp://t0ken@relay/garden")
     assert (there.user, there.secret) == (None, "t0ken")
 
@@ -60,7 +75,12 @@ def test_a_bad_address_is_refused_with_the_cure(wrong):
 
 
 def test_carriers():
-    kinds = {"tcp://a/b": TcpRoom, "tls://a/b": TlsRoom, "udp://1.2.3.255/b": UdpRoom}
+    kinds = {
+        "tcp://a/b": TcpRoom,
+        "tls://a/b": TlsRoom,
+        "udp://1.2.3.255/b": UdpRoom,
+        "xmpp:b@rooms.example": XmppRoom,
+    }
     for text, kind in kinds.items():
         room = rooms.at(text).room(label="ana")
         assert type(room) is kind

@@ -40,7 +40,9 @@ _MAX_WAITING = 1 << 20  # bytes heard and not taken, before the server has to wa
 _MAX_LABELS = 4096  # in one room
 _MAX_NUMBER = 99  # behind a label that is taken
 _LOCKED = 5  # seconds until whoever makes the room has opened it
-_HERE = ("service-unavailable", "feature-not-implemented", "item-not-found", "undefined-condition")
+# What a ping to myself may end with while I am inside. XEP-0410 counts item-not-found, too, for
+# who changed its nick meanwhile; we never do, and a room that is gone says the same.
+_HERE = ("service-unavailable", "feature-not-implemented", "undefined-condition")
 
 _REFUSED = {
     "forbidden": "you are banned from it. Cure: another room, or ask its owner",
@@ -57,6 +59,7 @@ _REFUSED = {
 }
 _POSTING = {
     "forbidden": "you have no voice in it. Cure: its owner must give it to all members",
+    "item-not-found": "it is not there any more",
     "not-acceptable": "you are not in it any more",
     "policy-violation": "its server refused a frame. Cure: one that takes stanzas of 24 kB",
     "resource-constraint": "its server is out of room. Cure: raise its limits",
@@ -120,6 +123,7 @@ class XmppRoom:
         self._present = False  # the room has let us in
         self._inside = False  # and `open` has said so
         self._answer = None  # future: what the room said to our presence, or to the form
+        self._said = ""  # the server's own words on that
         self._count = 0
 
     async def open(self):
@@ -164,7 +168,7 @@ class XmppRoom:
                 await asyncio.sleep(0.1)  # somebody makes this room right now
             else:
                 text = _REFUSED.get(said, said)
-                raise link.CarrierLost(f"the room {self._jid} lets you not in: {text}")
+                raise link.CarrierLost(f"the room {self._jid} lets you not in{self._said}: {text}")
         if "201" in said:
             to = quoteattr(self._jid)
             said = await self._ask(f"<iq to={to} type='set' id='mpseq-open'>{_OPEN}</iq>")
@@ -300,6 +304,7 @@ class XmppRoom:
         kind = xml.get("type")
         if kind == "error":
             if not self._present:
+                self._said = _words(xml)
                 self._answered(_condition(xml))
             return
         user = xml.find(_USER + "x")
@@ -340,6 +345,11 @@ def _condition(xml):
         if child.tag.startswith(_ERRORS) and not child.tag.endswith("}text"):
             return child.tag.partition("}")[2]
     return "undefined-condition"
+
+
+def _words(xml):
+    text = xml.findtext(f"{_CLIENT}error/{_ERRORS}text")
+    return f' ("{text[:200]}")' if text else ""
 
 
 def _is_label(nick):

@@ -12,7 +12,7 @@ import ssl
 from xml.etree import ElementTree
 
 import slixmpp
-from slixmpp.stanza import Iq, Message, Presence
+from slixmpp.stanza import Iq, Message, Presence, StreamError
 
 from mpseq_aio import link
 
@@ -52,6 +52,8 @@ class Stream(slixmpp.ClientXMPP):
     `hear(xml)` gets each message, presence and iq and says True when it was for it; `lose(text)`
     is called once, when the connection is over.
     """
+
+    _run_out_filters = None  # slixmpp looks at it even if this never was made
 
     def __init__(self, account, secret, server, port, authority, hear, lose):
         domain = account.rpartition("@")[2]
@@ -185,6 +187,19 @@ class Stream(slixmpp.ClientXMPP):
             "A server elsewhere: xmpp://ACCOUNT@DOMAIN/ROOM@SERVICE?server=HOST:PORT"
         )
 
+    def send(self, data, use_filters=True):
+        if isinstance(data, StreamError):  # what slixmpp says when it cannot read something
+            self.lose(f"{self.where} does not speak XMPP")
+        else:
+            super().send(data, use_filters)
+
+    def disconnect(self, *_, **__):
+        """What slixmpp does when TLS or SASL fail: it would wait in a task of its own."""
+        self.lose(f"{self.where} broke off, or TLS or the authentication with it failed")
+        over = asyncio.get_running_loop().create_future()
+        over.set_result(None)
+        return over
+
     async def _handle_stream_features(self, features):
         offered = features["features"]
         secure = isinstance(self.socket, ssl.SSLObject)
@@ -222,6 +237,8 @@ class Stream(slixmpp.ClientXMPP):
             self.started.set_result(None)
 
     def _disconnected(self, reason):
+        if isinstance(reason, ssl.SSLError):
+            self._untrusted(reason)
         self.lose(f"the connection to {self.where} was lost ({reason or 'closed'})")
 
     def _failed(self, reason):
