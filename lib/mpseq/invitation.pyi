@@ -14,7 +14,13 @@ class Invitation:
     inviter_nick: str
     id: bytes
     def __init__(
-        self, room: _Any, inviter: bytes, inviter_nick: str, invitation_id: bytes, k: _Any, e: bytes
+        self,
+        room: _Any,
+        inviter: bytes,
+        inviter_nick: str,
+        invitation_id: bytes,
+        k: _Any,
+        e: bytes,
     ) -> None: ...
     @property
     def name(self) -> str: ...
