@@ -62,7 +62,7 @@ help: ## this list
 demo: $(READY) ## a desktop, a MicroPython process and an emulated board in one secure room
 	@$(VENV)/bin/mpseq demo
 
-test: $(READY) $(ROOMY) $(PROBES) $(TEST_CORES) $(BUILD)/mpy/.done ## every test, on CPython, MicroPython and the emulated boards
+test: $(READY) $(ROOMY) $(PROBES) $(TEST_CORES) $(BUILD)/mpy/.done mip ## every test, on CPython, MicroPython and the emulated boards
 	@$(PYTHON) -m pytest tests -n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 mutants: $(STAMPS)/python ## disable each check of the protocol in turn: a test must fail (MUTANT=… for some)
