@@ -12,6 +12,8 @@ MESSAGES = [
     (link.POST, bytes(link.MAX_FRAME)),
     (link.BYE,),
     (link.PING,),
+    (link.TOKEN, "0123456789abcdef"),
+    (link.TOKEN, "x" * 64),
     (link.WELCOME, ("ana",)),
     (link.WELCOME, tuple(f"m{i}" for i in range(200))),
     (link.FRAME, "grüße", b"\0\1\2"),
@@ -43,7 +45,7 @@ def test_every_shortened_message_is_refused_or_is_a_shorter_text(message):
 
 
 @pytest.mark.parametrize(
-    "kind", [link.HELLO, link.BYE, link.PING, link.WELCOME, link.ENTER, link.TAKEN]
+    "kind", [link.HELLO, link.BYE, link.PING, link.WELCOME, link.ENTER, link.TAKEN, link.TOKEN]
 )
 def test_nothing_may_trail(kind):
     message = next((m for m in MESSAGES if m[0] == kind))
@@ -63,6 +65,11 @@ def test_faults_have_names():
         (b"\x83\x41" + b"a" * 65, link.BadName),
         (b"\x83\x01\xff", link.BadText),
         (b"\x85\xc3", link.BadText),
+        (b"\x05", link.Truncated),
+        (b"\x05\x00", link.BadName),
+        (b"\x05\x41" + b"a" * 65, link.BadName),
+        (b"\x05\x02a\n", link.BadName),
+        (b"\x05\x01ab", link.Trailing),
     ]
     for data, fault in cases:
         with pytest.raises(fault):
@@ -88,7 +95,7 @@ def test_a_count_of_bytes_goes_round():
 
 def test_noise_is_refused_by_name_or_encodes_back_to_itself():
     dice = random.Random(3)
-    starts = [0x01, 0x02, 0x03, 0x04, 0x41, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0xC1, 0xC2]
+    starts = [0x01, 0x02, 0x03, 0x04, 0x05, 0x41, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0xC1, 0xC2]
     for _ in range(20_000):
         data = bytes([dice.choice(starts)]) + dice.randbytes(dice.randrange(30))
         try:

@@ -62,6 +62,7 @@ class Room(dict):
         self._batch = []
         self._size = 0
         self._read = []  # when each frame of the batch was
+        self._flushing = False
 
     def post(self, sender, frame, now):
         """Passes a frame on, to everyone and in this order. `now`: when it was read."""
@@ -81,7 +82,8 @@ class Room(dict):
             self._relay.wants_flush(self)
         self._batch.append(data)
         self._size += len(data)
-        if self._size >= _BATCH:
+        # Who is dropped while a batch goes round leaves after it, for all.
+        if self._size >= _BATCH and not self._flushing:
             self.flush()
 
     def flush(self):
@@ -91,8 +93,10 @@ class Room(dict):
         data = b"".join(self._batch)
         read = self._read
         self._batch, self._read, self._size = [], [], 0
+        self._flushing = True
         for member in list(self.values()):
             member.push(data)
+        self._flushing = False
         if read:
             self._relay.passed(read, len(self), len(data))
 

@@ -5,8 +5,8 @@ kept has numbers in their place, which mean something for as long as this relay 
 """
 
 import json
+import os
 import queue
-import sys
 import threading
 import time
 
@@ -32,15 +32,22 @@ def in_words(event: str, fields: dict) -> str:
     return fields["text"]
 
 
+def _to_stdout(text):
+    # Not by print: a thread that is stuck in it has a lock that the program's end waits for.
+    data = text.encode(errors="replace")
+    while data:
+        data = data[os.write(1, data) :]
+
+
 class Log:
     """Takes events, writes lines. A thread writes, so that whoever reads the lines, or does not,
     holds up nothing; `lost` counts those that there was no place for."""
 
-    def __init__(self, form="text", names=False, out=None):
+    def __init__(self, form="text", names=False, write=None):
         self.form = form
         self.names = names
         self.lost = 0
-        self._out = out or sys.stdout
+        self._write_line = write or _to_stdout
         self._refused = Bucket(5, 50)  # such lines a second: an attack must not fill the disk
         self._unsaid = 0
         self._queue = queue.Queue(_MOST_WAITING)
@@ -88,8 +95,8 @@ class Log:
     def _write(self):
         while (line := self._queue.get()) is not None:
             try:
-                print(line, file=self._out, flush=True)
-            except (OSError, ValueError):  # nobody reads any more
+                self._write_line(line + "\n")
+            except OSError:  # nobody reads any more
                 self.lost += 1
 
     def close(self):

@@ -402,7 +402,7 @@ def seeds(name):
                 (link.HELLO, 1, 900, "room", "me"), (link.POST, b"\x11frame"), (link.BYE,),
                 (link.FRAME, "me", b"\x11frame"), (link.WELCOME, ("me", "you")),
                 (link.ENTER, "you"), (link.ERROR, "no"), (link.COMMAND, "{}"),
-                (link.TAKEN, 70000),
+                (link.TAKEN, 70000), (link.TOKEN, "0123456789abcdef"),
             )
         ],
         "fingerprint": [bytes(32)],
