@@ -1,7 +1,9 @@
 """A real Prosody for a test: own configuration, a free port, its files where the test says."""
 
+import contextlib
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -24,10 +26,12 @@ def program() -> str:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port of `host` that was free a moment ago."""
-    with socket.socket() as way:
-        way.bind((host, 0))
-        return way.getsockname()[1]
+    """A TCP port of `host` that was free a moment ago, none that connections are given."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)
+        with socket.socket() as way, contextlib.suppress(OSError):
+            way.bind((host, port))
+            return port
 
 
 class Prosody:
@@ -119,6 +123,7 @@ class Prosody:
     def start(self):
         """Starts it, and waits until it answers."""
         assert self._process is None, "it runs"
+        before = len(self.log)
         with open(self.folder / "out", "ab") as out:
             self._process = subprocess.Popen(
                 [program(), "--config", self.folder / "conf.lua", "-F"],
@@ -128,16 +133,13 @@ class Prosody:
                 cwd=self.folder,
             )
         end = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection((self.listens, self.port), 1).close()
-                return
-            except OSError:
-                if self._process.poll() is not None or time.monotonic() > end:
-                    said = (self.folder / "out").read_text(errors="replace") + self.log
-                    self.kill()
-                    pytest.fail(f"Prosody does not start: {said}", pytrace=False)
-            time.sleep(0.05)
+        # Not by connecting: whoever has taken the port meanwhile would answer, too.
+        while f"on [{self.listens}]:{self.port}" not in self.log[before:]:
+            if self._process.poll() is not None or time.monotonic() > end:
+                said = (self.folder / "out").read_text(errors="replace") + self.log[before:]
+                self.kill()
+                pytest.fail(f"Prosody does not start: {said}", pytrace=False)
+            time.sleep(0.02)
 
     def kill(self, how=signal.SIGKILL):
         """Ends it, without a word to anyone; `start` starts it again at the same port."""
