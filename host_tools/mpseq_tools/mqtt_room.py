@@ -80,6 +80,7 @@ class _Way:
         self._paho.on_socket_open = self._socket_opened
         self._forget = self._paho.on_socket_close
         self._paho.on_socket_close = self._socket_closed
+        self._paho.on_socket_register_write = self._wants_to_write
         self._paused = False
 
     async def open(self) -> int:
@@ -108,6 +109,22 @@ class _Way:
             raise OSError("closed meanwhile")
         self._opened(client, data, way)
 
+    def _wants_to_write(self, client, data, way):
+        # Later, as this may be that thread; aiomqtt would name a socket by its number, which may
+        # be another's by then.
+        self._loop.call_soon_threadsafe(self._watch, way)
+
+    def _watch(self, way):
+        if self._paho.socket() is way and self._paho.want_write():
+            self._loop.add_writer(way, self._guarded, self._paho.loop_write)
+
+    def _guarded(self, work):
+        try:
+            work()
+        except Exception as error:  # whatever the broker's bytes, or its absence, do to paho
+            self._leave(f"connection lost ({error})")
+            self._cut()
+
     def _socket_closed(self, client, data, way):
         self._forget(client, data, way)
         self._loop.call_soon_threadsafe(lambda: self._closed.done() or self._closed.set_result(0))
@@ -117,16 +134,14 @@ class _Way:
             self._cut()
 
     def _readable(self):
-        try:
-            while not self._room.full():
-                self._paho.loop_read()
-                way = self._paho.socket()
-                if not getattr(way, "pending", int)():  # bytes that TLS has taken already
-                    return
-        except Exception as error:  # whatever the broker's bytes do to paho
-            self._leave(f"the broker speaks another language ({error})")
-            self._cut()
-            return
+        self._guarded(self._take_in)
+
+    def _take_in(self):
+        while not self._room.full():
+            self._paho.loop_read()
+            way = self._paho.socket()
+            if not getattr(way, "pending", int)():  # bytes that TLS has taken already
+                return
         self._paused = True
         self._loop.remove_reader(self._paho.socket())
 
@@ -207,8 +222,7 @@ class _Way:
         if way is not None:
             with contextlib.suppress(OSError, ValueError):
                 way.shutdown(socket.SHUT_RDWR)
-            # Behind what paho has asked the loop to do with its number.
-            self._loop.call_soon(self._paho._sock_close)
+            self._paho._sock_close()
 
     async def _ask(self, request):
         """What a call of aiomqtt brings; CarrierLost when the connection goes meanwhile."""
