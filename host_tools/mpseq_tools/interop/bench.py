@@ -71,6 +71,8 @@ class Bench:
         self.kinds = list(kinds)
         self._say = say or (lambda *_: None)
         self._share = share
+        self._only = list(only)
+        self._pairs = list(pairs)
         self._extra = extra or {}
         self._relay = None
         self._number = 0
@@ -122,13 +124,16 @@ class Bench:
         for result in self.results:
             result.replay = self._replay(result)
 
-    def _replay(self, result):
+    def _words(self):
         words = ["mpseq", "interop"]
         for kind in self.kinds:
             words += ["--device", kind]
         if self.baudrate != 115200:
             words += ["--baud", str(self.baudrate)]
-        words += ["--seed", str(self.seed), "--only", result.scenario]
+        return [*words, "--seed", str(self.seed)]
+
+    def _replay(self, result):
+        words = [*self._words(), "--only", result.scenario]
         if len(result.members) > 1:
             everyone = len(result.members) == len(self.names) > 2
             words += ["--pair", "all" if everyone else ",".join(result.members)]
@@ -139,10 +144,14 @@ class Bench:
     @property
     def command(self):
         """The command line that runs all of this again."""
-        words = ["mpseq", "interop"]
-        for kind in self.kinds:
-            words += ["--device", kind]
-        return shlex.join([*words, "--seed", str(self.seed)])
+        words = self._words()
+        for name in self._only:
+            words += ["--only", name]
+        for pair in self._pairs:
+            words += ["--pair", pair if pair == "all" else ",".join(pair)]
+        if self._share is not None:
+            words += ["--share", str(self._share)]
+        return shlex.join(words)
 
     # --- running
 
@@ -207,20 +216,18 @@ class Bench:
 
     async def _run_one(self, result):
         stations = [self.stations[name] for name in result.members]
-        marks = {}
         for one in stations:
             one.heap_low = None
             one.log.clear()
             one.began = time.monotonic()
-            marks[one.name] = one
         start = time.monotonic()
         self._number += 1
         play = Play(result.scenario, stations, self.seed, self._number)
         play.part = result.part
         try:
             for one in stations:
-                if not one.sound:
-                    await one.start()
+                if one.worn or not one.sound:
+                    await one.reset()
             await asyncio.wait_for(
                 self._story(result)(play), scenarios.limit(result.scenario, len(stations))
             )

@@ -1,4 +1,4 @@
-"""What a device runs for `mpseq interop`: the agent of mpseq_aio, and what a bench needs beside it.
+"""What a device runs for `mpseq interop`: the agent of mpseq_aio, and what a bench needs beside.
 
 Sent to the device as text, so a board needs nothing but the library on it. A line that loses bytes
 loses commands and reports, too: a command that comes twice (same "id") is done once and answered
@@ -11,7 +11,7 @@ twice, and reports of events are numbered, kept for a while, and told again when
 |                                                    | again: as before, with new random bytes|
 | {"do": "body", "type", "seed": hex, "size"}        | digest of the bytes it sends           |
 | {"do": "log", "from": n}                           | reports n and later, some of them      |
-| {"do": "exec", "source", "forget"?}                | value, as the source leaves it         |
+| {"do": "exec", "source", "given"?, "forget"?}      | value, as the source leaves it         |
 | {"do": "reset"}                                    | none: the device begins anew           |
 """
 
@@ -117,6 +117,7 @@ class BenchAgent(agent.Agent):
             return self._about()
         if what == "exec":
             self._names.pop("value", None)
+            self._names["given"] = command.get("given")
             exec(command["source"], self._names)
             value = self._names.get("value")
             if command.get("forget"):
@@ -172,5 +173,7 @@ def reset():
     machine.reset()
 
 
+if hasattr(gc, "mem_free") and gc.threshold() < 0:
+    gc.threshold(4096)  # as a node: else what lives is scattered over all of the heap
 agent._report_of = report_of
 agent.Agent = BenchAgent

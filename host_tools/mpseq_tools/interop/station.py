@@ -36,9 +36,9 @@ class TooSmall(DeviceError):
     """The device ran out of memory."""
 
 
-def source_of(module) -> str:
-    """A module's source as a device gets it: without comments and docstrings."""
-    tree = ast.parse(Path(module.__file__).read_text())
+def short(source) -> str:
+    """Python source as a device gets it: without comments and docstrings."""
+    tree = ast.parse(source)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
@@ -63,6 +63,7 @@ class Station:
         self.log = []
         self.began = time.monotonic()
         self.sound = False  # running, and nothing is wrong with it
+        self.worn = False  # its heap is no more as it was at the start
         self._extra = extra
         self._seed = seed
         self._relay_port = relay_port
@@ -109,20 +110,21 @@ class Station:
         for word in ("re", "id"):
             self.about.pop(word, None)
         self.sound = True
+        self.worn = False
 
     async def _open(self):
         from . import on_device
 
         if self.kind == "cpython":
             return await self._own_process()
-        program = source_of(on_device) + self._extra + "\nagent.main()\n"
+        program = short(Path(on_device.__file__).read_text()) + self._extra + "\nagent.main()\n"
         if self.kind in STARTED:
             return await open_line(self.kind, program, seed=self._seed)
         if self._place is None:
             self._place = replug.Place(self.kind, self.baudrate)
         end = time.monotonic() + (_BACK if self.about else 5.0)
         while True:
-            # A board that is just starting, or that a program of its own keeps busy, needs a while.
+            # A board that is just starting, or that is kept busy, needs a while.
             try:
                 path = self._place.find() or self._place.path
                 return await open_line(path, program, self.baudrate)
@@ -197,7 +199,9 @@ class Station:
             raise DeviceError(f"{self.name} is not running")
         self._id += 1
         command = {"do": what, "id": self._id, **fields}
-        self.note(">", _shown(command))
+        quiet = what == "log"  # asked for again and again, and mostly in vain
+        if not quiet:
+            self.note(">", _shown(command))
         answer = asyncio.get_running_loop().create_future()
         self._answer = (self._id, answer)
         wire = self._wire
@@ -206,13 +210,17 @@ class Station:
             while not answer.done():
                 left = end - time.monotonic()
                 if left <= 0:
-                    raise DeviceError(f"{self.name}: no answer to {what!r} in {patience:g} s")
+                    said = [text for _, mark, text in self.log[-8:] if mark == "|"]
+                    kind = TooSmall if any("no memory" in one for one in said) else DeviceError
+                    last = f"; it printed last: {said[-1]}" if said else ""
+                    raise kind(f"{self.name}: no answer to {what!r} in {patience:g} s{last}")
                 noisy = wire.cable.into or wire.cable.out
                 await self._try(wire, command, answer, min(left, _AGAIN) if noisy else left)
         finally:
             self._answer = None
         answer = answer.result()
-        self.note("<", _shown(answer))
+        if not quiet:
+            self.note("<", _shown(answer))
         if "error" in answer:
             kind = TooSmall if "MemoryError" in str(answer["error"]) else DeviceError
             raise kind(f"{self.name}: {clean(str(answer['error']))} (to {what!r})")
@@ -221,9 +229,19 @@ class Station:
     async def _try(self, wire, command, answer, patience):
         sending = asyncio.ensure_future(wire.command(command))
         try:
-            await asyncio.wait(
-                {answer, wire.running}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
-            )
+            end = time.monotonic() + patience
+            waited = {answer, wire.running, sending}
+            while not (answer.done() or wire.running.done()) and time.monotonic() < end:
+                done, _ = await asyncio.wait(
+                    waited, timeout=end - time.monotonic(), return_when=asyncio.FIRST_COMPLETED
+                )
+                if sending in done:
+                    sending.result()
+                    waited.discard(sending)
+        except link.LinkError as error:
+            raise DeviceError(f"{self.name}: the command cannot be sent ({error})") from None
+        except link.CarrierLost as error:
+            raise DeviceError(f"{self.name}: {clean(str(error))}") from None
         finally:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)

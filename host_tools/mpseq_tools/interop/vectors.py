@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..devices import DeviceError
 from .play import Failed, NotOffered, need
+from .station import short
 
 _BESIDE = Path(__file__).resolve().parent / "data"
 _TESTS = Path(__file__).resolve().parents[3] / "tests"
@@ -56,14 +57,15 @@ for name in ("house", "conformance", "primitive_checks"):
 
 def file(name) -> Path:
     """A file of the tests, wherever this installation has it."""
-    for folder in (_TESTS, _BESIDE):
+    for folder in (_BESIDE, _TESTS):
         if (folder / name).is_file():
             return folder / name
     raise DeviceError(f"the test vectors are not in this installation ({name})")
 
 
 def _source(name):
-    return file(f"core/{name}.py" if name != "primitive_checks" else f"{name}.py").read_text()
+    folder = "" if name == "primitive_checks" else "core/"
+    return short(file(f"{folder}{name}.py").read_text())
 
 
 def expected(name):
@@ -94,14 +96,14 @@ async def vectors(play):
         else:
             await _conversation(station, name)
     finally:
+        station.worn = True
         if station.sound:
             await station.do("exec", source=_FORGET, forget=True)
 
 
 async def _bring(station, *names):
     for name in names:
-        source = f"module({name!r}, {_source(name)!r})"
-        await station.do("exec", source=source)
+        await station.do("exec", source=f"module({name!r}, given)", given=_source(name))
 
 
 async def _conversation(station, name):
@@ -134,9 +136,9 @@ async def _primitives(station, play):
 
 
 async def _check(station, lines):
-    source = f"for line in {chr(10).join(lines)!r}.split('\\n'): checks.line(line)"
     try:
-        await station.do("exec", _TIME, source=source)
+        source = "for line in given: checks.line(line)"
+        await station.do("exec", _TIME, source=source, given=lines)
     except DeviceError as error:
         if "AssertionError" in str(error):
             raise Failed(str(error)) from None
