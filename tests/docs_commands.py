@@ -2,20 +2,26 @@
 `make`, its target and variables; of another program, all words), as test_docs.py says them.
 
 RUN_BY: the test files, or FILE::FUNCTION, that run it; of `mpseq` all words of the entry must be
-in one of them. NOT_RUN: patterns of what no test can run, with the reason; of `mpseq` they are
-parsed all the same.
+in one of them, unless it takes its lines from the page itself. NOT_RUN: patterns of what no test
+can run, with the reason; of `mpseq` they are parsed all the same.
 """
 
+_NEWCOMER = "test_newcomer.py::test_two_desktops_and_an_emulated_board_talk"
+
 RUN_BY = {
+    "/usr/sbin/mosquitto -c host_tools/examples/mosquitto.conf": _NEWCOMER,
+    "make demo mip": "test_demo.py::test_the_demo_runs_and_everything_holds test_mip.py",
+    "make mip": "test_mip.py",
+    "mpseq chat --carrier --nick": _NEWCOMER,
+    "mpseq chat --carrier --nick --profile": _NEWCOMER,
+    "mpseq deploy --invite-by --nick --port --relay --room --stay": _NEWCOMER,
+    "mpseq deploy --invite-by --nick --room": "test_deploy_room.py deploying.py",
+    "prosody -F --config host_tools/examples/prosody.cfg.lua": _NEWCOMER,
     "make demo": "test_demo.py::test_the_demo_runs_and_everything_holds",
     "make firmware": "test_boards_smoke.py",
-    "make mip": "test_mip.py",
     "mpseq audit-transcript": "test_forge.py::test_the_commands_forge_and_audit",
     "mpseq bridge --device": "test_bridge.py",
     "mpseq bridge --device --program": "test_readme.py test_bridge.py",
-    "mpseq chat --nick --profile --room": "test_forge.py::test_the_command_chat_records_and_warns",
-    "mpseq chat --nick --room": "test_chat_command.py",
-    "mpseq deploy --invite-by --nick --room": "test_deploy_room.py deploying.py",
     "mpseq doctor": "test_doctor.py",
     "mpseq doctor --carrier": "test_doctor.py::test_a_relay_that_is_well",
     "mpseq doctor --device": "test_doctor.py::test_a_real_one_before_and_after_it_is_deployed",
@@ -24,7 +30,6 @@ RUN_BY = {
     "mpseq keys show": "test_keys_command.py",
     "mpseq keys verify": "test_keys_command.py",
     "mpseq keys verify --fingerprint": "test_keys_command.py",
-    "mpseq relay": "test_chat_command.py test_relay.py",
     "pip install ./host_tools": "test_types.py::user",  # the wheel, into an empty environment
 }
 
