@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from playwright.async_api import async_playwright
 
-from mpseq import Identity, events
+from mpseq import Identity
 from mpseq_aio.chat import Chat
 from mpseq_tools.relay import Relay
 
@@ -97,6 +97,11 @@ def run(story, tmp_path, seconds=120):
     asyncio.run(asyncio.wait_for(main(), seconds))
 
 
+def plain(text):
+    """Without what commands a terminal."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
 async def type_line(window, text):
     await window.send_json(["stdin", text + "\r"])
 
@@ -112,8 +117,7 @@ class Window:
     async def _read(self):
         async for message in self.socket:
             if message.type == aiohttp.WSMsgType.BINARY:
-                plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", message.data.decode(errors="replace"))
-                self.said += plain
+                self.said += plain(message.data.decode(errors="replace"))
 
     async def shows(self, text, seconds=20):
         async with asyncio.timeout(seconds):
@@ -146,7 +150,7 @@ def test_a_conversation_in_chromium_with_a_screenshot(tmp_path):
             page.on("pageerror", lambda error: wrong.append(str(error)))
 
             def shown():
-                return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", "".join(seen))
+                return plain("".join(seen))
 
             async def listens():
                 await page.wait_for_function(

@@ -53,7 +53,9 @@ class ChatApp(App):
     TITLE = "mpseq chat"
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]
     CSS = """
+    Screen { overflow: hidden; }
     Tabs { height: 1; background: $panel; color: $foreground; }
     Tab { width: auto; }
     Tab.-current { text-style: bold; }
@@ -72,6 +74,9 @@ class ChatApp(App):
         border-title-style: bold; background: $error-muted; color: $text-error; display: none;
         scrollbar-size-vertical: 1;
     }
+    .-low Alerts { max-height: 4; }
+    .-low #middle { min-height: 3; }
+    .-low Invitations { max-height: 3; }
     Alert { height: auto; }
     Alert Static { width: 1fr; height: auto; text-style: bold; }
     Alert Button { width: auto; min-width: 8; }
