@@ -216,6 +216,21 @@ async def test_after_a_cut_nothing_is_posted_before_the_others_are_back():
 
 
 @story
+async def test_a_second_cut_does_not_make_one_forget_who_is_waited_for():
+    carrier = Played()
+    chat = await posting(carrier, b"1")
+    for _ in range(2):
+        carrier.cut("ana")
+        await until(lambda: not chat.connected)
+        await until(lambda: chat.connected)
+    await asyncio.sleep(0.1)
+    assert carrier.posted == []
+    carrier.come.put_nowait((link.ENTER, "ben"))
+    await until(lambda: carrier.posted == [b"1"], 2)
+    await chat.close()
+
+
+@story
 async def test_those_who_do_not_come_back_are_not_waited_for_long():
     carrier = Played()
     with pytest.MonkeyPatch.context() as patch:

@@ -315,9 +315,10 @@ class Chat:
             self._frames.pop(0)
         self._frames = self._flying + self._frames
         self._flying = []
+        wanted = self._hold[0] if self._hold else self._company
         self._hold = None
-        if len(labels) < self._company:
-            self._hold = (self._company, now() + _COMING)
+        if len(labels) < wanted:
+            self._hold = (wanted, now() + _COMING)
         self._company = len(labels)
         for label in labels[1:]:
             self._try(self.conversation.carrier_enter, label, now())
