@@ -135,7 +135,7 @@ APT_PACKAGES = gcc make libc6-dev dpkg-dev xz-utils pkg-config libffi-dev libmbe
 	$(shell python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv) \
 	$(shell python3 -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null \
 		|| echo python3-dev) \
-	mosquitto prosody 'cmd:chromium=chromium|chromium-browser' fonts-dejavu-core \
+	'cmd:systemd-analyze=systemd' mosquitto prosody 'cmd:chromium=chromium|chromium-browser' fonts-dejavu-core \
 	debian-archive-keyring $(shell grep -qs '^ID=debian' /etc/os-release || echo python-apt-common)
 
 $(STAMPS)/apt: firmware/tools/apt-packages | $(STAMPS)

@@ -9,7 +9,7 @@ from relays import a_command, a_relay, answers, enter, hello, story, until
 
 from mpseq_aio import link, tcp
 from mpseq_aio.address import room_at
-from mpseq_tools import relay_tokens, rooms
+from mpseq_tools import probe, relay_tokens, rooms
 from mpseq_tools.relay_tokens import TokenFault, Tokens
 
 GARDEN = "garden-0123456789abcdef"
@@ -64,13 +64,18 @@ def test_which_room_wants_what():
         ("shed", OTHERS, False), ("shed", WRONG, True), ("kitchen", OTHERS, True),
         ("kitchen", GARDEN, False), ("*", OTHERS, True),
         # The look at a carrier's order, in a room beside the one that it is for.
-        ("garden-probe-0a1b2c3d", GARDEN, True), ("shed-probe-0a1b2c3d", OTHERS, False),
+        (probe.room_beside("tcp", "garden"), GARDEN, True), ("shed-probe-0a1b2c3d", OTHERS, False),
         ("garden-probe-", GARDEN, False), ("garden-probe-xyzw", GARDEN, False),
         ("garden-probe-0a1b2c3d-probe-0a1b2c3d", GARDEN, False),
     ]
     for room, token, opens in cases:
         assert tokens.allow(room, digest(token)) is opens, room
         assert not tokens.allow(room, None)
+    long = tokens_of(**{"l" * 60: [GARDEN], "any": [OTHERS]})
+    beside = probe.room_beside("tcp", "l" * 60)
+    assert long.allow(beside, digest(GARDEN)) and not long.allow(beside, digest(OTHERS))
+    beside = probe.room_beside("tcp", "ll")
+    assert long.allow(beside, digest(OTHERS)) and not long.allow(beside, digest(GARDEN))
     open_rooms = tokens_of(garden=[GARDEN])
     assert open_rooms.allow("kitchen", None) and not open_rooms.allow("garden", None)
     assert not open_rooms.allow("garden-probe-0a1b2c3d", None)

@@ -111,7 +111,18 @@ def _program():
 
 
 def _at_home(program):
-    return program.strip("\"'").startswith(("/home/", "/root/"))
+    return program.strip('"').startswith(("/home/", "/root/"))
+
+
+def advice(text: str):
+    """What to know before this unit is installed, or None."""
+    if "ProtectHome=read-only" not in text:
+        return None
+    return (
+        "the program is in a home folder, where the service's user cannot read it as a rule."
+        " Cure: sudo python3 -m venv /opt/mpseq, install mpseq with /opt/mpseq/bin/pip, and run"
+        " /opt/mpseq/bin/mpseq relay --systemd"
+    )
 
 
 def _quoted(word):

@@ -110,10 +110,12 @@ def relay(
                 "a certificate and its key go together", param_hint="--tls-cert, --tls-key"
             )
         if systemd:
-            from mpseq_tools.relay_systemd import unit
+            from mpseq_tools.relay_systemd import advice, unit
 
-            options = _typed(context, tls_cert, tls_key)
-            typer.echo(unit(options, port, drain, max_memory), nl=False)
+            text = unit(_typed(context, tls_cert, tls_key), port, drain, max_memory)
+            typer.echo(text, nl=False)
+            if about := advice(text):
+                typer.echo(f"mpseq: {about}", err=True)
             raise typer.Exit
     except Fault as fault:
         stop(str(fault), fault.cure, fault.code)
