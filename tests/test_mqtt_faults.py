@@ -429,7 +429,8 @@ async def test_three_kinds_of_members_talk_and_confirm(tmp_path, unix_micropytho
             assert [text for nick, text in texts(seen) if nick == "porch"] == [
                 f"heard {text}" for text in mine
             ]
-            last = [event.number for event in seen if is_text("heard text 9")(event)][-1]
+            last = [event.number for event in seen if is_text("text 9")(event)][-1]
+            await shed.send("so did I")  # and with it, that it has seen all that
             await heard(
                 desk, lambda event: isinstance(event, events.Confirmed) and event.number >= last
             )
