@@ -11,10 +11,13 @@ import subprocess
 import time
 
 import pytest
+from names import Names
 
 # Debian's default, and what a busy room needs instead: no module "limits".
 DEBIAN_LIMITS = 'limits = { c2s = { rate = "10kb/s" }, s2sin = { rate = "30kb/s" } }'
 ROOM = "muc_room_locking = false"
+# Else a frame of over 8 kB takes 45 ms more.
+NO_NAGLE = "network_settings = { nagle = false }"
 
 
 def program() -> str:
@@ -40,8 +43,7 @@ class Prosody:
     `accounts`: {name: password} at `localhost`, without which nobody enters then; `limits`: with
     Debian's; `certificate`: (certificate, key) files, STARTTLS is offered then; `lines`: of
     configuration for the chat service; `settings`: for the whole server; `host`: another domain in
-    the place of localhost; `s2s`: the port of the way from server to server, and `address` where
-    it listens.
+    the place of localhost; `s2s`: the port of the way from server to server.
     """
 
     def __init__(
@@ -51,16 +53,14 @@ class Prosody:
         limits=False,
         certificate=None,
         lines=(ROOM,),
-        settings=(),
+        settings=(NO_NAGLE,),
         host="localhost",
         s2s=None,
-        address="127.0.0.1",
         name="prosody",
     ):
         self.folder = pathlib.Path(folder) / name
         (self.folder / "data").mkdir(parents=True)
-        self.listens = address
-        self.port = free_port(address)
+        self.port = free_port()
         self.host = host
         self.service = f"rooms.{host}"
         self.certificate = certificate
@@ -72,7 +72,7 @@ class Prosody:
             f'data_path = "{self.folder}/data"',
             f'log = {{ {{ levels = {{ min = "info" }}, to = "file", filename = '
             f'"{self.folder}/log" }} }}',
-            f'interfaces = {{ "{address}" }}',
+            'interfaces = { "127.0.0.1" }',
             f"c2s_ports = {{ {self.port} }}",
             "c2s_require_encryption = false",
         ]
@@ -134,7 +134,7 @@ class Prosody:
             )
         end = time.monotonic() + 20
         # Not by connecting: whoever has taken the port meanwhile would answer, too.
-        while f"on [{self.listens}]:{self.port}" not in self.log[before:]:
+        while f"on [127.0.0.1]:{self.port}" not in self.log[before:]:
             if self._process.poll() is not None or time.monotonic() > end:
                 said = (self.folder / "out").read_text(errors="replace") + self.log[before:]
                 self.kill()
@@ -166,5 +166,27 @@ class Prosody:
         file = f"#{self.certificate[0]}" if self.certificate else ""
         at = f"{who}{self.host}:{self.port}/{room}@{self.service}"
         if self.host != "localhost":
-            at = f"{who}{self.host}/{room}@{self.service}?server={self.listens}:{self.port}"
+            at = f"{who}{self.host}/{room}@{self.service}?server=127.0.0.1:{self.port}"
         return f"xmpp://{at}{file}"
+
+
+@contextlib.contextmanager
+def federation(folder, *hosts, settings=(NO_NAGLE,)):
+    """Servers of the domains `hosts` that reach each other: a list of Prosody. No certificates:
+    they believe each other by dialback, and names are those of a name server of the test's."""
+    ports = {host: free_port() for host in hosts}
+    served = {
+        name: ("127.0.0.1", ports[host]) for host in hosts for name in (host, f"rooms.{host}")
+    }
+    with Names(served) as names, contextlib.ExitStack() as running:
+        asked = (
+            "unbound = { resolvconf = false, hoststxt = false, "
+            f'forward = "127.0.0.1@{names.port}", '
+            'options = { ["do-not-query-localhost:"] = "no" } }'
+        )
+        yield [
+            running.enter_context(
+                Prosody(folder, host=host, s2s=port, settings=(*settings, asked), name=host)
+            )
+            for host, port in ports.items()
+        ]

@@ -5,10 +5,10 @@ import contextlib
 import os
 
 import pytest
-from prosody import Prosody
+from prosody import Prosody, federation
 from test_bridge import until
 from test_tls import certificate, told
-from test_xmpp import enter, next_of, nothing_runs, people
+from test_xmpp import enter, lost, next_of, nothing_runs, people
 
 from mpseq import Identity, events
 from mpseq_aio import chat as aio
@@ -132,6 +132,35 @@ async def test_no_server_or_no_room_service_is_said_with_its_cure(server):
     elsewhere = server.address("garden").replace("@rooms.", "@nowhere.")
     with pytest.raises(link.CarrierLost, match="lets you not in .*remote domains"):
         await rooms.at(elsewhere).room().open()
+    await nothing_runs()
+
+
+@told
+async def test_a_room_of_two_federated_servers_is_one_room(tmp_path):
+    with federation(tmp_path, "left.example", "right.example") as (left, right):
+        there = rooms.at(right.address("garden").replace(right.service, left.service))
+        inside = [await enter(left, "ana"), there.room(label="ben"), there.room(label="eve")]
+        for client in inside[1:]:
+            await client.open()
+
+        async def talk(client):
+            for number in range(50):
+                await client.post(b"%s %d" % (client.label.encode(), number))
+                await asyncio.sleep(0)
+
+        async def listen(client):
+            return [await next_of(client, link.FRAME) for _ in range(150)]
+
+        heard = await asyncio.gather(*map(listen, inside), *map(talk, inside))
+        assert heard[0] == heard[1] == heard[2]
+        # The server with the room forgets it: who posts at the other one is told.
+        left.kill()
+        left.start()
+        with pytest.raises(link.CarrierLost):
+            await inside[0].recv()
+        await inside[1].post(b"anybody?")
+        assert "it is not there any more" in await lost(inside[1])
+        await asyncio.gather(*(client.close() for client in inside))
     await nothing_runs()
 
 

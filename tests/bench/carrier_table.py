@@ -20,7 +20,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from prosody import ROOM, Prosody
+from prosody import Prosody, federation
 
 from mpseq_aio import link
 from mpseq_tools import rooms
@@ -35,13 +35,20 @@ def memory(pid: int) -> int:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def processor(pid: int) -> float:
+    """Seconds of a processor that a process has used."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextlib.contextmanager
 def a_relay(folder):
     command = [sys.executable, "-m", "mpseq_tools", "relay", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         port = int(process.stdout.readline().split(":")[1].split(";")[0])
         try:
-            yield f"tcp://127.0.0.1:{port}/garden", process.pid
+            yield [f"tcp://127.0.0.1:{port}/garden"], process.pid
         finally:
             process.terminate()
 
@@ -50,40 +57,52 @@ def a_prosody(**options):
     @contextlib.contextmanager
     def run(folder):
         with Prosody(folder, **options) as server:
-            yield server.address("garden"), server.pid
+            yield [server.address("garden")], server.pid
 
     return run
 
 
-# Name -> (a context manager of a folder that gives the room's address and the server's process,
+@contextlib.contextmanager
+def two_prosody(folder):
+    """The room is at the first, every other client at the second."""
+    with federation(folder, "left.example", "right.example") as (left, right):
+        there = right.address("garden").replace(right.service, left.service)
+        yield [left.address("garden"), there], left.pid
+
+
+# Name -> (a context manager of a folder that gives the room's addresses and the server's process,
 # messages that are posted by all together).
 CARRIERS = {
     "tcp: mpseq relay": (a_relay, 6000),
-    "xmpp: Prosody without limits": (a_prosody(lines=(ROOM,)), 3000),
+    "xmpp: Prosody without limits": (a_prosody(), 3000),
     "xmpp: Prosody, Debian's limits": (a_prosody(limits=True), 600),
+    "xmpp: two federated Prosody": (two_prosody, 3000),
 }
 
 
-async def measure(address, pid, clients, messages):
-    """(messages/s, milliseconds of each alone, one order, own back, the server's bytes)."""
-    inside = [rooms.at(address).room() for _ in range(clients)]
+async def measure(addresses, pid, clients, messages):
+    """(messages/s, the server's ms of processor for each, ms of each one alone, one order, own
+    back, bytes of the server)."""
+    inside = [rooms.at(addresses[at % len(addresses)]).room() for at in range(clients)]
     try:
         for room in inside:
             await room.open()
         alone = await one_at_a_time(inside)
         await asyncio.sleep(2)  # a limit of bytes a second has recovered
-        start = time.perf_counter()
+        start, used = time.perf_counter(), processor(pid)
         heard, *_ = await asyncio.gather(
             asyncio.gather(*(listen(room, messages // clients * clients) for room in inside)),
             *(talk(room, messages // clients, who) for who, room in enumerate(inside)),
         )
-        rate = messages // clients * clients / (time.perf_counter() - start)
+        count = messages // clients * clients
+        rate = count / (time.perf_counter() - start)
+        cost = (processor(pid) - used) * 1000 / count
         order = all(kept == heard[0] for kept in heard)
         echo = all(
             sum(label == room.label for label, _ in kept) == messages // clients
             for room, kept in zip(inside, heard, strict=True)
         )
-        return rate, alone, order, echo, memory(pid)
+        return rate, cost, alone, order, echo, memory(pid)
     finally:
         await asyncio.gather(*(room.close() for room in inside))
 
@@ -117,21 +136,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", help="only carriers with this in their name")
     names = parser.parse_args().names
-    print("| carrier | clients | messages/s | ms: median | 95 % | 99 % | order | own | memory |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| carrier | clients | messages/s | server's ms each | ms to all: median | 95 % | 99 % "
+        "| order | own | memory |"
+    )
+    print("|---" * 10 + "|")
     for name, (start, messages) in CARRIERS.items():
         if names and not any(word in name for word in names):
             continue
         for clients in (3, 20):
-            with tempfile.TemporaryDirectory() as folder, start(folder) as (address, pid):
-                rate, alone, order, echo, size = asyncio.run(
-                    measure(address, pid, clients, messages)
+            with tempfile.TemporaryDirectory() as folder, start(folder) as (addresses, pid):
+                rate, cost, alone, order, echo, size = asyncio.run(
+                    measure(addresses, pid, clients, messages)
                 )
             points = statistics.quantiles(alone, n=100)
             print(
-                f"| {name} | {clients} | {rate:,.0f} | {statistics.median(alone):.1f} "
-                f"| {points[94]:.1f} | {points[98]:.1f} | {'one' if order else 'DIFFERENT'} "
-                f"| {'yes' if echo else 'NO'} | {size / 1e6:.0f} MB |",
+                f"| {name} | {clients} | {rate:,.0f} | {cost:.2f} "
+                f"| {points[49]:.1f} | {points[94]:.1f} | {points[98]:.1f} "
+                f"| {'one' if order else 'DIFFERENT'} | {'yes' if echo else 'NO'} "
+                f"| {size / 1e6:.0f} MB |",
                 flush=True,
             )
 
