@@ -37,9 +37,7 @@ def plain(value: Any) -> Any:
         return [plain(one) for one in value]
     if value is None or isinstance(value, str | int):
         return value
-    if isinstance(value, Invitation):
-        return {"name": value.name, "inviter": value.inviter.hex()}
-    return repr(value)  # the error in a Fault
+    return repr(value)  # an invitation, the error in a Fault
 
 
 def write(file: TextIO, event: Any) -> None:
@@ -49,26 +47,37 @@ def write(file: TextIO, event: Any) -> None:
     file.flush()
 
 
+async def follow(chat: Chat, file: TextIO, notice: str) -> None:
+    """Writes until it is out of the conversation; whoever comes in is told."""
+    async for event in chat.events():
+        write(file, event)
+        if isinstance(event, events.SessionStarted) and event.joined:
+            try:
+                await chat.send(notice)
+            except LocalError as error:  # leaving, or 32 texts of mine wait already
+                print(f"could not say that I log: {error}", flush=True)
+        elif isinstance(event, events.Left):
+            return
+
+
 async def run(options: argparse.Namespace, file: TextIO) -> None:
-    identity, _ = keys.load(options.profile)
-    people = People.load(options.profile)
+    identity, _ = keys.load(options.nick)
+    people = People.load(options.nick)
 
     def welcome(invitation: Invitation) -> bool:
         return invitation.inviter in options.invited_by or people.is_verified(invitation.inviter)
 
-    async with Chat(identity, options.nick, rooms.at(options.address).room()) as chat:
-        print(f"/invite {options.nick} {identity.public.hex()}", flush=True)
-        while True:  # out of one conversation it waits for the next invitation
-            await chat.join(welcome)
-            async for event in chat.events():
-                write(file, event)
-                if isinstance(event, events.SessionStarted) and event.joined:
-                    try:
-                        await chat.send(NOTICE.format(options.nick))
-                    except LocalError as error:  # leaving, or 32 texts of mine wait already
-                        print(f"could not say that I log: {error}", flush=True)
-                elif isinstance(event, events.Left):
-                    break
+    chat = Chat(identity, options.nick, rooms.at(options.address).room())
+    try:
+        async with chat:
+            print(f"/invite {options.nick} {identity.public.hex()}", flush=True)
+            while True:  # out of one conversation it waits for the next invitation
+                await chat.join(welcome)
+                await follow(chat, file, NOTICE.format(options.nick))
+    finally:
+        await chat.close()
+        while (event := await chat.next_event()) is not None:  # heard until the end
+            write(file, event)
 
 
 if __name__ == "__main__":
@@ -76,7 +85,6 @@ if __name__ == "__main__":
     parser.add_argument("address", help="like tcp://HOST:PORT/ROOM")
     parser.add_argument("file", help="what is said is added to it")
     parser.add_argument("--nick", default="logger")
-    parser.add_argument("--profile", default="logger", help="whose identity it uses")
     parser.add_argument("--invited-by", type=bytes.fromhex, action="append", default=[],
                         metavar="KEY", help="who may invite it; several times")
     found = parser.parse_args()
