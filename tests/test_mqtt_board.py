@@ -260,6 +260,7 @@ async def test_a_board_s_node_in_a_topic(tmp_path, unix_micropython):
         key = settle(mini, "mini", carrier, people=[["hub", hub_key]])
         write(hub, **{**json.loads((hub / "config.json").read_text()), "people": [["mini", key]]})
         async with here(hub) as host:
+            await until(lambda: host.seen)  # it has founded the conversation, with nobody there
             process = await on_micropython(unix_micropython, NODE, str(mini), heap="512K")
             said = asyncio.create_task(process.stdout.read())
             try:
