@@ -220,3 +220,15 @@ def test_a_disk_is_for_one_board_at_a_time(tmp_path, monkeypatch):
         done = run("deploy", "--port", "qemu-rv32", "--disk", disk)
     assert done.exit_code == 3 and "another board has the disk" in done.stderr
     assert run("deploy", "--port", "/dev/null", "--disk", disk).exit_code == 2
+
+
+def test_a_machine_reads_who_the_board_is(board, tmp_path):
+    options = ("--nick", "porch", "--room", "kitchen", "--no-wait", "--json")
+    done = run("deploy", "--port", board.port, "--dist", tmp_path, *options)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    secret = find_secret(board.disk / "mpseq.d")
+    assert Identity(bytearray(secret)).public.hex() == found["key"]
+    assert found["invite"] == f"/invite porch {found['key']}"
+    assert (found["nick"], found["carrier"], found["joined"]) == ("porch", "serial:kitchen", False)
+    assert "identity created on it" in done.stderr

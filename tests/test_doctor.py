@@ -13,6 +13,7 @@ import subprocess
 import pytest
 from commanding import run
 from fake_ports import plug_in, port
+from mosquitto import Mosquitto
 from test_relay import a_relay, story
 
 from mpseq import Identity
@@ -322,6 +323,19 @@ def test_a_certificate_is_looked_at(certificate: pathlib.Path):
             assert "self" in found["certificate"].text
             found = await carrier(f"tls://127.0.0.1:{at}/garden{known}")
             assert found["certificate"].state == doctor.FAIL
+
+    tell()
+
+
+def test_a_broker_that_wants_a_password_says_so(tmp_path):
+    @story
+    async def tell():
+        with Mosquitto(tmp_path, users={"ana": "secret"}) as broker:
+            there = f"127.0.0.1:{broker.port}/garden"
+            found = await carrier(f"mqtt://{there}")
+            assert states(found, doctor.FAIL) == ["enters"] and "password" in found["enters"].cure
+            found = await carrier(f"mqtt://ana@{there}", secret="secret")
+            assert not states(found, doctor.FAIL), found
 
     tell()
 

@@ -166,15 +166,23 @@ def test_the_commands_forge_and_audit(tmp_path):
     run = mpseq("forge", *people, "--script", script, "--out", out, "--witness", "ben")
     assert run.returncode == 0, run.stderr
     assert out.stat().st_mode & 0o077 == 0
+    assert f"{out}: a conversation of ana, ben" in run.stdout
     run = mpseq("audit-transcript", out)
     assert run.returncode == 0, run.stderr
     assert "<ben> nobody will ever prove that I said this" in run.stdout
     assert run.stdout.endswith(VERDICT + "\n")
+    told = json.loads(mpseq("audit-transcript", out, "--json").stdout)
+    assert told["accepted"] is True and told["refused"] is None
+    assert {one["nick"] for one in told["people"]} == set(NICKS)
+    assert "nobody will ever prove that I said this" in [one["text"] for one in told["texts"]]
+    assert told["frames"] > 10 and sum(told["checks"].values()) > 10 and not told["doubts"]
     data = json.loads(out.read_text())
     data["exchanges"][0]["group"] = "00" * 32
     out.write_text(json.dumps(data))
     run = mpseq("audit-transcript", out)
     assert (run.returncode, run.stdout[:8]) == (1, "Refused:")
+    run = mpseq("audit-transcript", out, "--json")
+    assert run.returncode == 1 and json.loads(run.stdout)["accepted"] is False
 
 
 def test_the_command_chat_records_and_warns(tmp_path):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import RELAY, SECRET, app, complete_port, rooms_at
+from . import RELAY, SECRET, app, complete_port, rooms_at, show_json
 
 
 @app.command()
@@ -54,12 +54,14 @@ def deploy(
     wait: bool = typer.Option(True, "--wait/--no-wait", help="Wait at all."),
     stay: bool = typer.Option(False, "--stay", help="Be its bridge until Ctrl-C."),
     baud: int = typer.Option(115200, help="Speed of a real UART; USB ignores it."),
+    as_json: bool = typer.Option(False, "--json", help="The result for a machine to read."),
 ):
     """Make a board with MicroPython a member: library, settings, identity; start it.
 
     The first time it wants --nick, --room or --carrier, and --invite-by or --host. What is there
     already is not sent again, and what is not said stays as it is on the board. Exit code 3: no
-    board; 4: it has not joined in time. Tried on emulated boards only.
+    board; 4: it has not joined in time. --json: nick, key, fingerprint, carrier, invite (the line
+    that somebody types), joined; what happens goes to stderr. Tried on emulated boards only.
     """  # fmt: skip
     from mpseq_tools import deploy as tool
     from mpseq_tools import emulated, ports, psk, qemu
@@ -88,18 +90,23 @@ def deploy(
         raise psk.PskFault("the passphrase is empty")
     again = None
     joined = []
+    member = None
+
+    def say(line):
+        typer.echo(line, err=as_json)
+
     with contextlib.ExitStack() as stack:
         place = port
         if is_emulated:
             again = f"mpseq deploy --port {port} --stay --relay {relay}"
             again += f" --disk {disk}" * bool(disk) + " --passphrase" * passphrase
-            place = stack.enter_context(emulated.switched_on(port, disk, typer.echo, again))
+            place = stack.enter_context(emulated.switched_on(port, disk, say, again))
         try:
-            member = tool.deploy(place, wanted, dist, baud, typer.echo)
-            tool.show(member, typer.echo)
+            member = tool.deploy(place, wanted, dist, baud, say)
+            tool.show(member, say)
             code = asyncio.run(
                 start(
-                    place, baud, rooms, member, patience if wait else 0, stay, typer.echo,
+                    place, baud, rooms, member, patience if wait else 0, stay, say,
                     wanted.passphrase, again, lambda: joined.append(True),
                 )
             )  # fmt: skip
@@ -107,4 +114,18 @@ def deploy(
             if not (stay and joined):
                 raise
             code = 0  # it was its bridge until then, as was wanted
+        finally:
+            if as_json and member:
+                show_json(_plain(member, bool(joined)))
     raise typer.Exit(code)
+
+
+def _plain(member, joined):
+    return {
+        "nick": member.nick,
+        "key": member.key.hex(),
+        "fingerprint": member.fingerprint,
+        "carrier": member.way,
+        "invite": member.invitation,
+        "joined": joined,
+    }
