@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import socket
 import time
 
@@ -317,3 +318,31 @@ def test_addresses_are_told_apart_by_their_networks_and_do_not_pile_up():
     assert addresses.at("192.0.2.7") is home  # while it is connected it is not forgotten
     assert addresses.at("2001:db8:1:2:3::1") is not customer
     assert len(addresses._known) <= 8192
+
+
+@story
+async def test_messages_may_come_in_any_pieces():
+    dice = random.Random(8)
+    frames = [dice.randbytes(dice.choice((0, 1, 30, 700))) for _ in range(60)]
+    whole = hello() + b"".join(map(post, frames))
+    async with a_relay(frame_rate=2000, frame_burst=20) as relay:
+        for most in (1, 5, 900):
+            ana = await enter(relay, "ana")
+            reader, writer = await silent_connection(relay)
+            at = 0
+            while at < len(whole):
+                size = dice.randint(1, most) if at < 800 else 2000
+                writer.write(whole[at : at + size])
+                at += size
+                await asyncio.sleep(0)
+            for client in (ana.recv, lambda reader=reader: tcp.read_message(reader)):
+                heard = []
+                while len(heard) < len(frames):
+                    message = await client()
+                    if message[0] == link.FRAME:
+                        heard.append(message[2])
+                assert heard == frames
+            writer.close()
+            await ana.close()
+            await until(lambda: not len(relay))
+        assert relay.waiting == 0 and not relay.rooms

@@ -337,7 +337,7 @@ class Relay:
         self.waiting += size
         while size > 0 and self.waiting > self.limits.max_memory:
             most = max(self._clients, key=_backlog, default=None)
-            if most is None or most.ended is not None:
+            if most is None or most.ended is not None or not most.waiting:
                 return
             most.end(
                 "memory",
