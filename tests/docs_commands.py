@@ -30,6 +30,10 @@ RUN_BY = {
     "mpseq keys show": "test_keys_command.py",
     "mpseq keys verify": "test_keys_command.py",
     "mpseq keys verify --fingerprint": "test_keys_command.py",
+    "mpseq relay": "test_relay_command.py test_chat_command.py",
+    "mpseq relay --host": "test_relay_command.py",
+    "mpseq relay --host --systemd --tls-cert --tls-key --tokens": "test_relay_command.py",
+    "mpseq relay --host --tls-self-signed --tokens": "test_relay_command.py",
     "pip install ./host_tools": "test_types.py::user",  # the wheel, into an empty environment
 }
 
@@ -37,6 +41,8 @@ NOT_RUN = {
     "make test": "runs the tests",
     "make natmods": "needs the compiler of the ESP-IDF; test_natmods.py runs it for the others",
     "make -C $MPY/*": "needs a full checkout of MicroPython and the SDK of the chip",
+    "cp mpseq-relay.service *": "installs a system's service; systemd-analyze has read the unit",
+    "systemctl *": "changes the services of this machine",
     "qemu-system-*": "the machines are started by tests/test_disk.py, with other devices",
     "mpseq deploy --carrier --invite-by --nick --port --wifi":
         "needs Wi-Fi; test_deploy.py writes such settings, test_node.py plays the network",

@@ -18,7 +18,7 @@ from mpseq_tools.relay import Relay
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "host_tools" / "examples"
-PATIENCE = 90
+PATIENCE = 240
 
 
 class Program:

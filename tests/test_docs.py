@@ -210,7 +210,7 @@ def test_the_developers_programs_run(block, tmp_path):
     path = tmp_path / "program.py"
     path.write_text(block.text)
     run = subprocess.run(
-        [sys.executable, path], capture_output=True, text=True, timeout=90, cwd=tmp_path,
+        [sys.executable, path], capture_output=True, text=True, timeout=240, cwd=tmp_path,
         env={**os.environ, "MPSEQ_HOME": str(tmp_path / "keys")},
     )
     assert run.returncode == 0, run.stderr
@@ -223,7 +223,7 @@ def test_the_developers_test_runs(tmp_path):
         (tmp_path / f"test_{number}.py").write_text(block.text)
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path],
-        capture_output=True, text=True, timeout=120, cwd=tmp_path,
+        capture_output=True, text=True, timeout=240, cwd=tmp_path,
     )
     assert run.returncode == 0 and "passed" in run.stdout, run.stdout
 
