@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import functools
 import os
-import signal
 import subprocess
 import sys
+import threading
 
 from mpseq_aio import link, tcp
 from mpseq_tools.relay import Relay
@@ -137,11 +137,13 @@ def a_command(*options, **environment):
         text=True, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
     )
     command = Command(process)
+    late = threading.Timer(60, process.kill)  # a line that never comes is a failure then
+    late.start()
     try:
         line = command.line("relay at ")
         command.port = int(line.partition("127.0.0.1:")[2].split(";")[0].split(",")[0])
         yield command
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
+        late.cancel()
+        process.kill()
         process.communicate()

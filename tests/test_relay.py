@@ -230,7 +230,7 @@ async def test_noise_from_many_clients_never_stops_the_room():
 
 @story
 async def test_limits_on_clients_members_and_silence_are_named():
-    async with a_relay(max_clients=3, max_members=2, idle=0.3) as relay:
+    async with a_relay(max_clients=3, max_members=2, idle=1) as relay:
         ana = await enter(relay, "ana")
         ben = await enter(relay, "ben")
         with pytest.raises(link.CarrierLost, match="the room is full"):
@@ -239,10 +239,10 @@ async def test_limits_on_clients_members_and_silence_are_named():
         with pytest.raises(link.CarrierLost, match="relay is full"):
             await enter(relay, "eve", "cellar")
         for _ in range(4):
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.4)
             await ana.ping()
         assert await next_of(ana, link.PONG)
-        with pytest.raises(link.CarrierLost, match="no sign of life within 0.3 s"):
+        with pytest.raises(link.CarrierLost, match="no sign of life within 1 s"):
             await next_of(ben, link.FRAME)
         await joe.close()
 

@@ -269,14 +269,14 @@ async def test_a_room_that_founds_a_session_of_many_is_not_held_back():
 
 @story
 async def test_half_of_a_connection_is_noticed():
-    async with a_relay(idle=0.5) as relay:
+    async with a_relay(idle=2) as relay:
         ana, ben = await enter(relay, "ana"), await enter(relay, "ben")
         reader, writer = await silent_connection(relay)
         writer.write(hello() + post(b"whole") + b"\0\0\0\x10\x02half")
         assert (await next_of(ana, link.FRAME))[2] == b"whole"
         pings = asyncio.ensure_future(keep_alive(ana, ben))
         assert await next_of(ana, link.LEAVE) == (link.LEAVE, "eve")
-        assert (await last_word(reader))[1] == "no sign of life within 0.5 s"
+        assert (await last_word(reader))[1] == "no sign of life within 2 s"
         writer.close()
         # Who says that it will send nothing more has gone: nobody could tell it from a dead one.
         reader, writer = await silent_connection(relay)

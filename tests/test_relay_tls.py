@@ -8,7 +8,6 @@ import signal
 import ssl
 import stat
 import subprocess
-import time
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -114,14 +113,13 @@ async def test_what_is_older_or_no_tls_at_all_does_not_come_in(tmp_path):
 
 @story
 async def test_handshakes_that_stall_hold_up_nobody_and_end(tmp_path):
-    async with a_tls_relay(tmp_path, patience=1.5) as relay:
+    async with a_tls_relay(tmp_path, patience=5) as relay:
         stalled = [await asyncio.open_connection("127.0.0.1", relay.port) for _ in range(60)]
         for number, (_, writer) in enumerate(stalled):
             if number % 2:  # half of a ClientHello
                 writer.write(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(number))
-        begun = time.monotonic()
         ana, ben = await enter(relay, "ana"), await enter(relay, "ben")
-        assert time.monotonic() - begun < 1.4 and len(relay) == 62
+        assert len(relay) == 62  # while all of those stall
         for reader, writer in stalled:
             assert await asyncio.wait_for(reader.read(), 10) == b""
             writer.close()
@@ -134,9 +132,9 @@ async def test_handshakes_that_stall_hold_up_nobody_and_end(tmp_path):
 
 @story
 async def test_a_hello_after_tls_has_its_time_too(tmp_path):
-    async with a_tls_relay(tmp_path, patience=0.6) as relay:
+    async with a_tls_relay(tmp_path, patience=2) as relay:
         reader, writer = await secured(relay)
-        assert await last_word(reader) == (link.ERROR, "no HELLO within 0.6 s")
+        assert await last_word(reader) == (link.ERROR, "no HELLO within 2 s")
         writer.close()
 
 

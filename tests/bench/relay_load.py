@@ -73,7 +73,8 @@ def relay(*options, tls=False):
             sys.executable, "-m", "mpseq_tools", "relay", "--port", "0", "--quiet",
             "--max-clients", "20000", "--max-members", "1000", "--max-per-address", "0",
             "--frame-rate", "100000", "--frame-burst", "1000000",
-            "--byte-rate", "1e9", "--byte-burst", "1000000000", "--metrics", "0", *options,
+            "--byte-rate", "1e9", "--byte-burst", "1000000000", "--metrics", "0",
+            "--idle", "86400", *options,  # these clients do not PING: a PONG is for one alone
         ]
         if tls:
             command += ["--tls-self-signed", "127.0.0.1"]
