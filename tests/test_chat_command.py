@@ -405,3 +405,141 @@ def test_the_command_refuses_an_open_identity_with_its_own_exit_code(start, tmp_
     program = start("chat", "--nick", "ana", "--room", "kitchen")
     assert program.end() == 4
     program.wait_for("Cure: chmod 700")
+
+
+# --- people, rooms and files, in plain lines
+
+
+def test_people_are_verified_and_marked_in_lines(sit_down):
+    ana, ben = sit_down("ana"), sit_down("ben")
+    ana.type("/create Kitchen")
+    ana.type(f"/invite ben {ben.key}")
+    ben.wait_for(r"invitation 1: .* Is that fingerprint theirs\? /accept 1")
+    ben.type("/accept")
+    digits = ana.wait_for(r"session code: (\d{3} \d{3}),")[1].replace(" ", "")
+    ben.wait_for("session code")
+    ana.type("/verify ben")
+    ana.wait_for(r"Call ben, or meet: not by this chat")
+    ana.wait_for(r"or the fingerprint of ben: " + fingerprint(bytes.fromhex(ben.key)))
+    ana.wait_for(r"/yes or /no")
+    ana.type("/no")
+    ana.wait_for(r"not done: Verify ben")
+    wrong = "000000" if digits != "000000" else "000001"
+    ana.type(f"/verify ben {wrong}")
+    ana.wait_for(r"WARNING: ben reads .* NOT the same session")
+    ben.type("before")
+    ana.wait_for(r"#\d+ <ben> before$")
+    ana.type(f"/verify ben {digits}")
+    ana.wait_for(r"verified: ben \[")
+    ben.type("after")
+    ana.wait_for(r"#\d+ \+ <ben> after$")
+    ana.type("/who")
+    ana.wait_for(r"ben \[\S+\] \(verified, here in the room\)")
+    ana.type("/unverify ben")
+    ana.wait_for(r"no longer verified: ben")
+    ana.type("/verify ben")
+    ana.type("/yes")
+    ana.wait_for(r"not done: nothing was asked|verified: ben")
+
+
+def test_another_key_under_a_known_name_is_a_warning_in_lines(sit_down, start, relay):
+    ana, ben = sit_down("ana"), sit_down("ben")
+    ana.type("/create Kitchen")
+    ana.type(f"/invite ben {ben.key}")
+    ben.wait_for(r"invitation 1")
+    ben.type("/accept")
+    ben.wait_for("session code")
+    ana.wait_for("session code")
+    ben.type("/quit")
+    ana.wait_for(r"\* left: ben")
+    other = start(
+        "chat", "--nick", "ben", "--label", "ben", "--room", "kitchen", "--relay", relay,
+        user="eve",
+    )
+    key = other.wait_for(r"you are ben; your key: ([0-9a-f]{64})")[1]
+    ana.lines.clear()
+    ana.type(f"/invite ben {key}")
+    other.wait_for(r"invitation 1")
+    other.type("/accept")
+    new = fingerprint(bytes.fromhex(key))
+    ana.wait_for(r"WARNING: KEY CHANGED: ben comes with the key \[" + new)
+    other.type("hello")
+    ana.wait_for(r"#\d+ ! <ben> hello$")
+    ana.type("/warnings")
+    ana.wait_for(r"\* warning 1: KEY CHANGED")
+    ana.type("/dismiss")
+    ana.type("/dismiss")
+    ana.wait_for(r"not done: no warnings")
+
+
+def test_several_rooms_in_lines(start, relay):
+    host = relay.removeprefix("tcp://")
+    ana = start(
+        "chat", "--nick", "ana", "--label", "ana", "--no-probe",
+        "--carrier", f"tcp://{host}/kitchen", "--carrier", f"tcp://{host}/cellar",
+        "--carrier", "tcp://127.0.0.1:1/nowhere",
+    )  # fmt: skip
+    ana.wait_for(r"WARNING: not entered: tcp://127.0.0.1:1/nowhere")
+    ana.wait_for(r"\[cellar\] \* connected as ana")
+    ana.type("/create soup")
+    ana.wait_for(r"\[kitchen\] \* session 1 of 'soup'")
+    ana.type("/room cellar")
+    ana.wait_for(r"\[cellar\] \* in cellar \(tcp://")
+    ana.type("down here?")
+    ana.wait_for(r"\[cellar\] \* not done: not in a conversation")
+    ana.type("/rooms")
+    ana.wait_for(r"1 kitchen: tcp://\S+, 1 in the conversation, 1 warning$")
+    ana.wait_for(r"2 cellar: .* \(this one\)$")
+    ana.type(f"/join tcp://{host}/attic annie")
+    ana.wait_for(r"\[attic\] \* in attic \(.*\) as annie$")
+    ana.type("/part")
+    ana.wait_for(r"\[cellar\] \* in cellar .* as ana$")
+    ana.type("/join tcp://somebody@127.0.0.1:1")
+    ana.wait_for(r"not done: that address names no room")
+    ana.type("/join mqtt://somebody@127.0.0.1:1/x")
+    ana.wait_for(r"not done: .* wants a password")
+    ana.wait_for(r"Cure: start with MPSEQ_PASSWORD")
+    ana.type("/quit")
+    assert ana.end() == 0
+
+
+def test_what_was_said_is_kept_only_when_asked(start, relay, tmp_path):
+    saved, history = tmp_path / "saved.txt", tmp_path / "history.txt"
+    ana = start(
+        "chat", "--nick", "ana", "--room", "kitchen", "--relay", relay, "--history", str(history)
+    )
+    ana.wait_for(r"WARNING: --history: all that is shown is kept, readable, in .*history.txt")
+    ana.type("/create kitchen")
+    ana.type("milk and bread")
+    ana.wait_for(r"<ana> milk and bread")
+    ana.type(f"/save {saved}")
+    ana.wait_for(r"saved in .*saved.txt, readable")
+    ana.type(f"/save {saved}")
+    ana.wait_for(r"not done: .*saved.txt: File exists")
+    ana.type("/quit")
+    assert ana.end() == 0
+    for path in (saved, history):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert re.search(r"#\d+ <ana> milk and bread\n", path.read_text())
+    assert "[kitchen] " in history.read_text()
+    for path in (tmp_path / "user").rglob("*"):
+        assert not path.is_file() or b"milk and bread" not in path.read_bytes()
+
+
+def test_the_carrier_is_probed_at_the_start(start, relay):
+    ana = start("chat", "--nick", "ana", "--room", "kitchen", "--relay", relay)
+    ana.wait_for(r"one order for all")
+    ana.type("/quit")
+    assert ana.end() == 0
+
+
+def test_options_that_do_not_go_together(start, tmp_path):
+    for words, answer in [
+        (["--open"], "--open"), (["--port", "1"], "--port"), (["--web", "--plain"], "--web"),
+        (["--theme", "pink"], "dark, light and terminal"),
+        (["--carrier", "mqtt://me@127.0.0.1:1/x"], "wants a password"),
+    ]:  # fmt: skip
+        place = [] if "--carrier" in words else ["--room", "kitchen"]
+        program = start("chat", "--nick", "ana", *place, *words)
+        assert program.end() == 2, words
+        program.wait_for(answer)

@@ -118,11 +118,10 @@ async def run(options, places, plain) -> int:
         # Also after Ctrl-C: the others should not have to wait until silence proves it.
         if plain:
             await run_lines(talk, console)
-        else:
-            await screen.use(talk)
+            return 0
+        return await screen.use(talk)
     finally:
         await talk.quit()
-    return 0
 
 
 async def run_served(options, places):

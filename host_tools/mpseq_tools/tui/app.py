@@ -89,8 +89,14 @@ class ChatApp(App):
     Invitations Button { margin-left: 1; }
     .-narrow Invitations { layout: vertical; }
     .-narrow Invitations Static { width: 100%; }
-    Keys { height: 1; background: $panel; color: $foreground; }
-    Hints { height: auto; max-height: 6; background: $panel; padding: 0 1; display: none; }
+    Keys {
+        height: 1; background: $panel; color: $foreground;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
+    Hints {
+        height: auto; max-height: 6; background: $panel; padding: 0 1; display: none;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
     Entry { background: $surface; border-top: solid $primary; }
     Entry:focus { border-top: solid $accent; }
     """
@@ -118,7 +124,7 @@ class ChatApp(App):
         self._shown = None  # the room in the pane
 
     async def use(self, talk):
-        """Shows a Talk until somebody quits, or a signal says so."""
+        """Shows a Talk until somebody quits, or a signal says so; returns the exit code."""
         self.talk = talk
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -127,6 +133,7 @@ class ChatApp(App):
         for room in talk.rooms:
             for warning in room.warnings:  # nobody has dismissed them
                 print(f"!!! WARNING: {room.name}: {warning.text()}", file=sys.stderr)
+        return self.return_code or 0
 
     def compose(self):
         yield panes.Tabs()

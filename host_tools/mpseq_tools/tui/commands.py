@@ -274,7 +274,8 @@ def _rooms(room):
     for number, one in enumerate(room.talk.rooms, 1):
         mine = " (this one)" if one is room else ""
         unread = f", {one.unread} unread" if one.unread else ""
-        warned = f", {len(one.warnings)} warnings" if one.warnings else ""
+        many = "" if len(one.warnings) == 1 else "s"
+        warned = f", {len(one.warnings)} warning{many}" if one.warnings else ""
         people = f"{len(one.chat.members)} in the conversation"
         room.say(f"* {number} {one.name}: {one.address}, {people}{unread}{warned}{mine}")
 

@@ -188,7 +188,7 @@ class Hints(Static):
         """Shows these rows, or nothing."""
         self.display = bool(rows)
         if rows:
-            self.update(Text("\n".join(rows), no_wrap=True, overflow="ellipsis"))
+            self.update(Text("\n".join(rows)))
 
 
 class Keys(Static):
@@ -206,8 +206,8 @@ class Keys(Static):
             keys.append(("F4", "seen"))
         if len(rooms) > 1:
             keys.append(("F7/F8", "room"))
-        keys += [("F6", "people"), ("F9", "colours"), ("^Q", "quit")]
-        text = Text(no_wrap=True, overflow="ellipsis")
+        keys += [("^Q", "quit"), ("F6", "people"), ("F9", "colours")]
+        text = Text()
         for key, word in keys:
             text.append(f" {key} ", "bold reverse")
             text.append(f" {word} ")
