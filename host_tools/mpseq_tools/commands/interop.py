@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from . import app, stop
+from . import app, complete_device, stop
 
 
 @app.command()
@@ -12,6 +12,7 @@ def interop(
     device: Annotated[
         list[str],
         typer.Option(
+            autocompletion=complete_device,
             help="Once for each: cpython, unix, qemu-rv32, qemu-cortex-m3, a serial port, or a"
             " board's USB serial number."
         ),

@@ -10,7 +10,7 @@ twice, and reports of events are numbered, kept for a while, and told again when
 | {"do": "be", …, "clock": [ms, ‰], "again": n}      | clock: ahead by ms, running at ‰;      |
 |                                                    | again: as before, with new random bytes|
 | {"do": "body", "type", "seed": hex, "size"}        | digest of the bytes it sends           |
-| {"do": "log", "from": n}                           | reports n and later, some of them      |
+| {"do": "log", "from": n, "most"?}                  | reports n and later, some of them      |
 | {"do": "exec", "source", "given"?, "forget"?}      | value, as the source leaves it         |
 | {"do": "reset"}                                    | none: the device begins anew           |
 """
@@ -125,7 +125,8 @@ class BenchAgent(agent.Agent):
             return {"value": value}
         if what == "log":
             first = command["from"]
-            some = [one for one in self._kept if one["n"] >= first][:8]
+            some = [one for one in self._kept if one["n"] >= first]
+            some = some[: command.get("most", 8)]
             return {"reports": some, "last": self._number}
         if what == "body":
             body = body_of(agent.unhexlify(command["seed"]), command["size"])

@@ -8,7 +8,7 @@ import hashlib
 import random
 import time
 
-from ..devices import DeviceError
+from . import station
 
 # A desktop would wait longer for an acknowledgement; nothing else depends on it.
 QUICK = {"ack_after": 300, "batch_wait": 2000, "pairs_at_once": 1}
@@ -79,16 +79,16 @@ class Play:
 
     async def gather(self, settings=None, **fields):
         """Everyone gets an identity and enters the room; `fields` of "be" by device's name."""
-        together = [
+        entering = [
             self.enter(one, settings, **fields.get(one.name, {})) for one in self.stations
         ]
-        await _all(together)
+        await together(entering)
 
-    async def enter(self, station, settings=None, **fields):
+    async def enter(self, device, settings=None, **fields):
         """One device gets its identity and enters the room."""
-        seed = identity_seed(*self.about, station.name)
-        await station.be(self.room, seed=seed, settings={**QUICK, **(settings or {})}, **fields)
-        await station.do("open")
+        seed = identity_seed(*self.about, device.name)
+        await device.be(self.room, seed=seed, settings={**QUICK, **(settings or {})}, **fields)
+        await device.do("open")
 
     async def found(self, founder, *guests, **options):
         """`founder` founds a conversation and invites all guests at once; everyone is in it."""
@@ -100,13 +100,14 @@ class Play:
     async def invite(self, inviter, *guests):
         await inviter.do("invite", people=[[one.name[-32:], one.key] for one in guests])
 
-    def sessions(self, station):
+    def sessions(self, device):
         """How many sessions it has been in."""
-        return len(station.seen("SessionStarted"))
+        return len(device.seen("SessionStarted"))
 
-    async def session(self, *members, after=None, patience=40):
+    async def session(self, *members, after=None, patience=None):
         """Waits until exactly these are in one session, each in its session number `after[name]`
         + 1 or later; checks that all show the same members and code; returns the code's digits."""
+        patience = station.PATIENCE if patience is None else patience
         keys = sorted(one.key for one in members)
         end = time.monotonic() + patience
         while True:
@@ -118,7 +119,7 @@ class Play:
                     and sorted(m[1] for m in one.seen("SessionStarted")[-1][1]) == keys,
                     patience,
                 )
-            states = await _all([one.state() for one in members])
+            states = await together([one.state() for one in members])
             if all(not state["exchange"] for state in states):
                 rosters = {str(state["members"]) for state in states}
                 codes = {(state["digits"], state["words"]) for state in states}
@@ -126,7 +127,7 @@ class Play:
                 if len(rosters) == 1 and len(codes) == 1 and here == keys:
                     break
             # One may be a step behind the others.
-            if time.monotonic() > end or patience <= 0:
+            if time.monotonic() > end:
                 shown = ", ".join(
                     f"{one.name}: {len(s['members'])} members, code {s['digits']} {s['words']}"
                     for one, s in zip(members, states, strict=True)
@@ -168,11 +169,11 @@ class Play:
         for author in self.random.sample(members, len(members)):
             await self.say(author, *members)
 
-    async def one_transcript(self, *members, patience=15):
+    async def one_transcript(self, *members):
         """All come to have the same transcript, by length and hash."""
-        end = time.monotonic() + patience
+        end = time.monotonic() + station.PATIENCE
         while True:
-            states = await _all([one.state() for one in members])
+            states = await together([one.state() for one in members])
             seen = {(state["count"], state["h"]) for state in states}
             if len(seen) == 1:
                 return
@@ -198,7 +199,7 @@ class Play:
 
     def audit_texts(self, one):
         """Of what one device has shown so far."""
-        nicks = {station.key: station.name for station in self.stations}
+        nicks = {other.key: other.name for other in self.stations}
         shown = set()
         for fields in (*one.seen("Text"), *one.seen("Data")):
             text = fields[3] if len(fields) == 5 else fields[4]
@@ -218,11 +219,19 @@ class Play:
         found = []
         for one in members:
             shown = self.audit_texts(one)
-            named = {fields[1] for fields in one.seen("Missing")}
-            for text, author in self.sent.items():
-                if text not in shown:
-                    key = next(s.key for s in self.stations if s.name == author)
-                    found.append((one.name, author, text, key in named))
+            for author in self.stations:
+                missed = [
+                    text for text, name in self.sent.items()
+                    if name == author.name and text not in shown
+                ]  # fmt: skip
+                named = sum(
+                    fields[3] - fields[2] + 1
+                    for fields in one.seen("Missing")
+                    if fields[1] == author.key
+                )
+                # Counters are of all that an author says: acknowledgements may be named, too.
+                for at, text in enumerate(missed):
+                    found.append((one.name, author.name, text, at < named))
         return found
 
     def tell(self, text):
@@ -230,7 +239,7 @@ class Play:
         self.told.append(text)
 
 
-async def _all(coroutines):
+async def together(coroutines):
     """Runs them side by side; the first failure ends the others."""
     tasks = [asyncio.ensure_future(one) for one in coroutines]
     try:
@@ -239,6 +248,3 @@ async def _all(coroutines):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-__all__ = ("DeviceError", "Failed", "NotOffered", "Play", "chance", "identity_seed", "need")

@@ -11,7 +11,7 @@ from mpseq_aio import link
 
 from ..devices import DeviceError
 from .line import Losses, Noise
-from .play import Failed, NotOffered, identity_seed, need
+from .play import Failed, NotOffered, identity_seed, need, together
 
 BODY = 10000  # bytes
 _NOISE = 700  # bytes of a cable between two faults
@@ -186,7 +186,7 @@ async def _spoiled(play, spoil):
             for author in play.random.sample(play.stations, len(play.stations)):
                 await play.send(author)
                 await asyncio.sleep(play.random.uniform(0, 0.2))
-        await _rest(play, 6)
+        await _rest(play, 4)
     finally:
         for station in play.stations:
             station.clean_up()
@@ -214,8 +214,7 @@ async def _rest(play, patience):
     """Waits until everyone has heard, or named, everything; at most so many seconds."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
-        for one in play.stations:
-            await one.catch_up()
+        await together([one.catch_up() for one in play.stations])
         if all(named for *_, named in play.losses(*play.stations)):
             return
         await asyncio.sleep(0.3)
@@ -329,6 +328,3 @@ LIMITS = {"reset": 150, "cable": 150, "losses": 150, "vectors": 300}
 def limit(name, members) -> float:
     """Seconds after which it has failed."""
     return LIMITS.get(name, LIMIT) * (1 if members < 3 else 1 + 0.25 * members)
-
-
-__all__ = ("LIMIT", "SCENARIOS", "limit", "title")

@@ -143,6 +143,3 @@ async def _check(station, lines):
         if "AssertionError" in str(error):
             raise Failed(str(error)) from None
         raise
-
-
-__all__ = ("FILES", "expected", "vectors")
