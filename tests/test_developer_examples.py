@@ -10,10 +10,13 @@ import signal
 import stat
 import sys
 
+import pytest
+from mosquitto import Mosquitto
 from PIL import Image
 
 from mpseq import Identity, events
 from mpseq_aio.chat import Chat
+from mpseq_tools import rooms
 from mpseq_tools.relay import Relay
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -51,11 +54,11 @@ class Program:
 class Place:
     """A relay, a conversation of ana's there, and the examples that run."""
 
-    def __init__(self, home, relay, ana, stack):
+    def __init__(self, home, relay, address, ana, stack):
         self.home = home
         self.ana = ana
         self.relay = relay
-        self.address = f"tcp://127.0.0.1:{relay.port}/garden"
+        self.address = address
         self._stack = stack
 
     async def member(self, nick):
@@ -93,20 +96,19 @@ class Place:
             await self.hears(events.SessionStarted, lambda event: True)
 
 
-def story(tmp_path, scene):
-    """Plays a scene in a place of its own."""
+def story(tmp_path, scene, address=None):
+    """Plays a scene in a place of its own, at a relay unless there is another address."""
 
     async def play():
         relay = Relay(port=0)
         await relay.start()
+        place = address or f"tcp://127.0.0.1:{relay.port}/garden"
         try:
             async with contextlib.AsyncExitStack() as stack:
-                ana = Chat(
-                    Identity.generate(os.urandom), "ana", f"tcp://127.0.0.1:{relay.port}/garden"
-                )
+                ana = Chat(Identity.generate(os.urandom), "ana", rooms.at(place).room())
                 await stack.enter_async_context(ana)
                 ana.create("garden")
-                await scene(Place(tmp_path, relay, ana, stack))
+                await scene(Place(tmp_path, relay, place, ana, stack))
         finally:
             await relay.stop()
 
@@ -188,7 +190,8 @@ def test_the_logger_says_so_and_writes_everything_down(tmp_path):
     assert lines[-1]["event"] == "Left"
 
 
-def test_the_dashboard_plots_what_sensors_send(tmp_path):
+@pytest.mark.parametrize("carrier", ["relay", "mosquitto"])
+def test_the_dashboard_plots_what_sensors_send(carrier, tmp_path):
     async def scene(place):
         board = await place.start("dashboard", "--png", "now.png")
         porch = await place.start("sensor", "--nick", "porch", "--period", "0.2")
@@ -213,7 +216,11 @@ def test_the_dashboard_plots_what_sensors_send(tmp_path):
         axes = [line for line in board.said.splitlines() if re.match(r" *-?[0-9.]+┤", line)]
         assert len(axes) > 4 and "seconds" in board.said
 
-    story(tmp_path, scene)
+    if carrier == "relay":
+        story(tmp_path, scene)
+    else:
+        with Mosquitto(tmp_path) as broker:
+            story(tmp_path, scene, broker.address("garden"))
     with Image.open(tmp_path / "now.png") as picture:
         assert picture.size == (800, 450)
         assert len(picture.convert("RGB").getcolors(1 << 20)) > 20  # not an empty sheet
