@@ -20,6 +20,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+from mosquitto import ROOM, Mosquitto
 from prosody import Prosody, federation
 
 from mpseq_aio import link
@@ -70,6 +71,31 @@ def two_prosody(folder):
         yield [left.address("garden"), there], left.pid
 
 
+def a_mosquitto(*lines):
+    @contextlib.contextmanager
+    def run(folder):
+        with Mosquitto(folder, lines) as broker:
+            yield [broker.address("garden")], broker.pid
+
+    return run
+
+
+@contextlib.contextmanager
+def two_mosquitto(folder):
+    """One passes all of the room on to the other and back (a bridge); every other client is there."""
+    with Mosquitto(folder, ROOM, name="left") as left:
+        bridge = (
+            "connection both",
+            f"address 127.0.0.1:{left.port}",
+            "bridge_protocol_version mqttv50",
+            "topic garden both 1",
+            "topic garden/# both 1",
+        )
+        with Mosquitto(folder, (*ROOM, *bridge), name="right") as right:
+            time.sleep(1)
+            yield [left.address("garden"), right.address("garden")], left.pid
+
+
 # Name -> (a context manager of a folder that gives the room's addresses and the server's process,
 # messages that are posted by all together).
 CARRIERS = {
@@ -77,6 +103,9 @@ CARRIERS = {
     "xmpp: Prosody without limits": (a_prosody(), 3000),
     "xmpp: Prosody, Debian's limits": (a_prosody(limits=True), 600),
     "xmpp: two federated Prosody": (two_prosody, 3000),
+    "mqtt: Mosquitto set up for rooms": (a_mosquitto(*ROOM), 1500),
+    "mqtt: Mosquitto as it comes": (a_mosquitto(), 900),
+    "mqtt: two Mosquitto, bridged": (two_mosquitto, 900),
 }
 
 
