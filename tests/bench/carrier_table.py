@@ -82,7 +82,7 @@ def a_mosquitto(*lines):
 
 @contextlib.contextmanager
 def two_mosquitto(folder):
-    """One passes all of the room on to the other and back (a bridge); every other client is there."""
+    """One passes the room on to the other and back (a bridge); every other client is there."""
     with Mosquitto(folder, ROOM, name="left") as left:
         bridge = (
             "connection both",
