@@ -43,7 +43,8 @@ class Prosody:
     `accounts`: {name: password} at `localhost`, without which nobody enters then; `limits`: with
     Debian's; `certificate`: (certificate, key) files, STARTTLS is offered then; `lines`: of
     configuration for the chat service; `settings`: for the whole server; `host`: another domain in
-    the place of localhost; `s2s`: the port of the way from server to server.
+    the place of localhost; `s2s`: the port of the way from server to server; `given`: a whole
+    configuration in the place of all that, the port is added.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Prosody:
         settings=(NO_NAGLE,),
         host="localhost",
         s2s=None,
+        given=None,
         name="prosody",
     ):
         self.folder = pathlib.Path(folder) / name
@@ -101,6 +103,9 @@ class Prosody:
         else:
             config.append('authentication = "anonymous"; allow_anonymous_s2s = true')
         config += [f'Component "{self.service}" "muc"', *lines]
+        if given:
+            config = [f"c2s_ports = {{ {self.port} }}", given]
+        self._log = self.folder / ("out" if given else "log")
         (self.folder / "conf.lua").write_text("\n".join(config) + "\n")
 
     def __enter__(self):
@@ -117,8 +122,7 @@ class Prosody:
     @property
     def log(self) -> str:
         """What the server has written."""
-        path = self.folder / "log"
-        return path.read_text(errors="replace") if path.exists() else ""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def start(self):
         """Starts it, and waits until it answers."""

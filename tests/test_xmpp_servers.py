@@ -5,6 +5,7 @@ import contextlib
 import os
 
 import pytest
+from conftest import ROOT
 from prosody import Prosody, federation
 from test_bridge import until
 from test_tls import certificate, told
@@ -13,7 +14,7 @@ from test_xmpp import enter, lost, next_of, nothing_runs, people
 from mpseq import Identity, events
 from mpseq_aio import chat as aio
 from mpseq_aio import link
-from mpseq_tools import rooms, xmpp_stream
+from mpseq_tools import probe, rooms, xmpp_stream
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,20 @@ async def test_debians_limits_and_locked_rooms_slow_a_room_down_and_break_nothin
     await nothing_runs()
 
 
+def documented():
+    """The configuration that CARRIERS.md shows."""
+    text = (ROOT / "host_tools" / "CARRIERS.md").read_text()
+    return text.partition("## XMPP")[2].partition("```lua\n")[2].partition("```")[0]
+
+
+@told
+async def test_the_configuration_in_carriers_md_is_enough(tmp_path):
+    with Prosody(tmp_path, given=documented()) as server:
+        verdict = await probe.probe(rooms.at(server.address("garden")), patience=20)
+        assert verdict.good, verdict
+    assert (tmp_path / "prosody" / "prosody-data").is_dir()
+
+
 @told
 async def test_an_account_its_password_and_a_certificate(tmp_path):
     files, other = certificate(tmp_path), certificate(tmp_path, "elsewhere")
@@ -49,6 +64,15 @@ async def test_an_account_its_password_and_a_certificate(tmp_path):
             assert ana._stream.transport.get_extra_info("ssl_object").version() == "TLSv1.3"
             await ana.post(b"sealed")
             assert (await next_of(ana, link.FRAME))[2] == b"sealed"
+        async with people(server, "ana", "ana", who="ana:sesame") as both:
+            # Prosody seats two of one account under one nick.
+            assert [client.label for client in both] == ["ana", "ana"]
+            await both[0].close()
+            await both[1].post(b"still here")
+            assert await next_of(both[1], link.FRAME) == (link.FRAME, "ana", b"still here")
+            assert await both[0].open() == ("ana",)
+            await both[0].post(b"again")
+            assert await next_of(both[1], link.FRAME) == (link.FRAME, "ana", b"again")
         with pytest.raises(link.CarrierLost, match="refuses ana@localhost .not-auth.*Cure: the r"):
             await enter(server, "ana", who="ana:wrong")
         with pytest.raises(link.CarrierLost, match="lets nobody in without an account. Cure: xm"):
