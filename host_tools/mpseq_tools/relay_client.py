@@ -346,7 +346,8 @@ class Client(asyncio.BufferedProtocol):
         self._cancel()
         if self.relay.stopping or not self._transport.can_write_eof():
             self._after(self.limits.patience, self.abort)
-            self._transport.close()
+            if not self._transport.is_closing():
+                self._transport.close()
         else:
             self._after(_LINGER if self._writable else self.limits.patience, self.abort)
             self._transport.write_eof()
@@ -393,4 +394,4 @@ class _Nowhere:
         return 0
 
     write = close = pause_reading = resume_reading = write_eof = staticmethod(lambda *_: None)
-    can_write_eof = staticmethod(lambda: True)
+    can_write_eof = is_closing = staticmethod(lambda: True)

@@ -165,5 +165,8 @@ class TcpRoom:
         except (OSError, asyncio.TimeoutError):
             pass
         finally:
-            if transport:
-                transport.abort()
+            try:
+                if transport:
+                    transport.abort()
+            except AttributeError:  # of CPython 3.11.2 when TLS is closed already
+                pass

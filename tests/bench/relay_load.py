@@ -12,6 +12,7 @@ import pathlib
 import random
 import re
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -121,7 +122,7 @@ class Crowd:
         for some in jobs:
             ours, theirs = _CONTEXT.Pipe()
             process = _CONTEXT.Process(
-                target=worker, args=(theirs, program.port, some, program.authority)
+                target=worker, args=(theirs, program.port, some, program.authority), daemon=True
             )
             process.start()
             theirs.close()
@@ -259,6 +260,7 @@ def soak(seconds, rooms=20, members=10, victims=4, seed=1, rate=20.0, tls=False)
                         target=victim,
                         args=(program.port, names, started * 100_000, dice.randrange(1 << 30),
                               program.authority),
+                        daemon=True,
                     )
                     process.start()
                     hunted.append((time.monotonic() + 1 + dice.random() * 6, process))
@@ -321,6 +323,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tls", action="store_true", help="soak behind TLS")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and nothing is left running
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if hard != resource.RLIM_INFINITY and hard < 4096:
