@@ -88,7 +88,6 @@ def two_mosquitto(folder):
             "connection both",
             f"address 127.0.0.1:{left.port}",
             "bridge_protocol_version mqttv50",
-            "topic garden both 1",
             "topic garden/# both 1",
         )
         with Mosquitto(folder, (*ROOM, *bridge), name="right") as right:
