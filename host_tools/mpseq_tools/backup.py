@@ -66,21 +66,25 @@ def load(path, passphrase):
         raise BackupFault(
             f"{path} does not open: another passphrase, or damaged", "try again, or another copy"
         )
+    secret = found[:32]
     try:
-        return Identity(found[:32]), people.parse(bytes(found[32:]))
+        return Identity(secret), people.parse(bytes(found[32:]))
     except ValueError as error:
         raise BackupFault(
             f"{path} opens, but holds no list of people: {error}", "take a newer mpseq"
         ) from None
     finally:
         wipe(found)
+        wipe(secret)
 
 
 def seal(identity, persons, passphrase: str, random, blocks=_BLOCKS, passes=_PASSES) -> bytes:
     """The file's bytes."""
     head = {"format": _FORMAT, "blocks": blocks, "passes": passes, "salt": random(16).hex()}
     listed = people.dump(persons)
-    plain = bytearray(identity.secret) + listed + b" " * (-len(listed) % _STEP)
+    plain = bytearray(32 + len(listed) + -len(listed) % _STEP)  # whole: growing leaves copies
+    plain[:32] = identity.secret
+    plain[32:] = listed.ljust(len(plain) - 32)
     nonce = random(24)
     key = _key(passphrase, head)
     try:

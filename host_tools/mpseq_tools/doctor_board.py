@@ -4,7 +4,7 @@ import datetime
 import importlib.metadata
 import os
 
-from . import devices_here, mip, qemu
+from . import devices_here, emulated, mip, qemu
 from .doctor import Sheet
 from .examine import examine as ask
 from .faults import SMALL_HEAP, Fault
@@ -19,8 +19,7 @@ def examine(port, baud, say, dist=None):
     try:
         devices_here.check(port)
         if port in qemu.BOARDS:
-            with qemu.Board(port, seed=os.urandom(qemu.SEED_SIZE)) as board:
-                found = ask(board.port, baud, True, dist)
+            found = _emulated(port, dist)
         else:
             found = ask(port, baud, True, dist)
     except qemu.BoardError as error:
@@ -39,6 +38,15 @@ def examine(port, baud, say, dist=None):
     _clock(sheet, found)
     if found.library != "none":
         _inside(sheet, found)
+
+
+def _emulated(name, dist):
+    """The one that mpseq deploy has been to, if there is one."""
+    if emulated.disk_of(name).exists():
+        with emulated.switched_on(name, say=lambda line: None) as port:
+            return ask(port, 115200, True, dist)
+    with qemu.Board(name, seed=os.urandom(qemu.SEED_SIZE)) as board:
+        return ask(board.port, 115200, True, dist)
 
 
 def _firmware(sheet, found):

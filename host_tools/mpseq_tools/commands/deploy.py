@@ -88,6 +88,8 @@ def deploy(
     )
     if passphrase and not wanted.passphrase.strip():
         raise psk.PskFault("the passphrase is empty")
+    if passphrase and (said := psk.weak(wanted.passphrase)):
+        typer.echo(said, err=True)
     again = None
     joined = []
     member = None
