@@ -226,7 +226,8 @@ class Bench:
         play.part = result.part
         try:
             for one in stations:
-                if one.worn or not one.sound:
+                used = one.lives and result.scenario in scenarios.FRESH
+                if used or one.worn or not one.sound:
                     await one.reset()
             await asyncio.wait_for(
                 self._story(result)(play), scenarios.limit(result.scenario, len(stations))

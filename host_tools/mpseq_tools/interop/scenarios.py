@@ -311,6 +311,10 @@ SCENARIOS = {
     "suite2": suite,
 }
 
+# For these a device begins anew: no real one has had a dozen identities before, whose remains are
+# scattered over a small heap.
+FRESH = ("body",)
+
 
 def title(name) -> str:
     """What a scenario is about, in a line."""

@@ -23,6 +23,7 @@ _BACK = 45.0  # seconds for a real board to come back from a reset
 _START = 20.0  # seconds for a device to say what it is, once its program runs
 _KEPT = 6000  # lines of what happened to a device that are remembered
 _NO_MPSEQ = re.compile(r"ImportError|ModuleNotFoundError|no module named|AttributeError")
+_ENDED = re.compile(r"^device\| (Import|Memory|Syntax|Attribute|OS|Value|Runtime|Name)Error")
 STARTED = ("cpython", "unix", *BOARDS)  # kinds that the bench starts by itself
 
 
@@ -64,6 +65,7 @@ class Station:
         self.began = time.monotonic()
         self.sound = False  # running, and nothing is wrong with it
         self.worn = False  # its heap is no more as it was at the start
+        self.lives = 0  # identities that it has had since the start
         self._extra = extra
         self._seed = seed
         self._relay_port = relay_port
@@ -102,7 +104,7 @@ class Station:
         self._sorting = asyncio.ensure_future(self._sort())
         mark = len(self.log)
         try:
-            self.about = await self.do("about", patience=_START)
+            self.about = await self._first_answer(mark)
         except DeviceError as error:
             await asyncio.sleep(0.6)  # its last words
             said = [text for _, kind, text in self.log[mark:] if kind == "|"]
@@ -112,6 +114,20 @@ class Station:
             self.about.pop(word, None)
         self.sound = True
         self.worn = False
+        self.lives = 0
+
+    async def _first_answer(self, mark):
+        asking = asyncio.ensure_future(self.do("about", patience=_START))
+        try:
+            while not asking.done():
+                await asyncio.wait({asking}, timeout=0.3)
+                said = [text for _, kind, text in self.log[mark:] if kind == "|"]
+                if not asking.done() and any(_ENDED.search(text) for text in said):
+                    raise DeviceError(f"{self.name}: its program has ended")
+            return asking.result()
+        finally:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
 
     async def _open(self):
         from . import on_device
@@ -289,6 +305,7 @@ class Station:
     async def be(self, room, **fields):
         """Gives the device its identity and settings; keeps its public key."""
         self._forget()
+        self.lives += 1
         answer = await self.do("be", nick=self.name[-32:], room=room, **fields)
         self._forget()
         self.key = answer["key"]
