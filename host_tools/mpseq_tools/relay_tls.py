@@ -7,7 +7,6 @@ import os
 import pathlib
 import ssl
 
-from . import keys
 from .faults import Fault
 
 _YEARS = 10
@@ -60,7 +59,9 @@ def self_signed(names: str):
     """(certificate, key, DER file for boards, fingerprint, how it came) of the relay's own
     certificate in the configuration folder, made now when there is none. `names`: how clients
     call the relay, names or addresses with commas between. CertificateFault."""
-    folder = keys.folder()
+    from .keys import folder as home
+
+    folder = home()
     paths = [folder / f"relay.{kind}" for kind in ("pem", "key", "der")]
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if not wanted or not all(name.isascii() and name.isprintable() for name in wanted):
@@ -146,7 +147,7 @@ def _make(names, certificate, key, der):
         .sign(secret, hashes.SHA256())
     )
     encoding = serialization.Encoding
-    keys.folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+    key.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _write(key, secret.private_bytes(
         encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ))
