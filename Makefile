@@ -53,7 +53,7 @@ READY = $(STAMPS)/python $(UNIX) $(FIRMWARE) $(TEST_NATMODS)
 STUBBED = $(subst /,.,$(patsubst lib/%.pyi,%,$(filter-out %/_types.pyi,$(wildcard lib/*/*.pyi))))
 
 .DEFAULT_GOAL := help
-.PHONY: help deps unix firmware natmod natmods kills mpy mip demo test mutants prove fuzz probes sanitize bench load lint types vectors clean distclean FORCE
+.PHONY: help deps unix firmware natmod natmods kills mpy mip demo test mutants prove fuzz probes sanitize bench load interop lint types vectors clean distclean FORCE
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -91,6 +91,10 @@ bench: $(READY) ## sizes, times, instructions and heap; also into build/bench.js
 load: $(STAMPS)/python ## 1,000 clients on a relay: SECONDS=10 a row; SOAK=600 kills clients for so long instead
 	@$(PYTHON) tests/bench/relay_load.py --seconds $(or $(SECONDS),10) $(if $(SOAK),--soak $(SOAK)) $(LOAD_ARGS)
 
+interop: $(READY) ## every scenario over every pair of the four runtimes that are here: SEED=…; report in build/interop
+	@$(VENV)/bin/mpseq interop --device cpython --device unix --device qemu-rv32 --device qemu-cortex-m3 \
+		$(if $(SEED),--seed $(SEED)) --report $(BUILD)/interop
+
 deps: $(STAMPS)/apt $(STAMPS)/python $(MPY_SOURCES) $(MONOCYPHER_SOURCES) $(MBEDTLS_SOURCES) ## packages, Python environment, upstream sources
 
 unix: $(UNIX) ## MicroPython for this machine with mpseq inside, a plain one, and mpy-cross
@@ -120,7 +124,7 @@ vectors: $(READY) ## write tests/vectors anew
 	@$(PYTHON) tests/make_vectors.py
 
 clean: ## remove what was built, keep what was fetched
-	rm -rf $(DIST) $(addprefix $(BUILD)/,unix firmware natmod native mpy mpy-sources mpy-cross mods lint log) $(addprefix $(STAMPS)/,lint-c mods)
+	rm -rf $(DIST) $(addprefix $(BUILD)/,unix firmware natmod native mpy mpy-sources mpy-cross mods lint log interop) $(addprefix $(STAMPS)/,lint-c mods)
 
 distclean: ## remove build/, dist/ and .venv
 	rm -rf $(BUILD) $(DIST) $(VENV)

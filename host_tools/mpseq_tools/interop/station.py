@@ -66,6 +66,7 @@ class Station:
         self.sound = False  # running, and nothing is wrong with it
         self.worn = False  # its heap is no more as it was at the start
         self.lives = 0  # identities that it has had since the start
+        self._away = False  # it was not there when it was looked for
         self._extra = extra
         self._seed = seed
         self._relay_port = relay_port
@@ -99,7 +100,9 @@ class Station:
         try:
             transport, first, self._release = await self._open()
         except (DeviceError, BoardError, OSError) as error:
+            self._away = True
             raise NotThere(f"{self.name}: {clean(str(error))}", self._cure()) from None
+        self._away = False
         self._wire = Wire(transport, self._relay_port, self.note, first)
         self._sorting = asyncio.ensure_future(self._sort())
         mark = len(self.log)
@@ -139,7 +142,8 @@ class Station:
             return await open_line(self.kind, program, seed=self._seed)
         if self._place is None:
             self._place = replug.Place(self.kind, self.baudrate)
-        end = time.monotonic() + (_BACK if self.about else 5.0)
+        patience = _BACK if self.about and not self._away else 5.0
+        end = time.monotonic() + patience
         while True:
             # A board that is just starting, or that is kept busy, needs a while.
             try:
