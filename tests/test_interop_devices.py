@@ -51,7 +51,7 @@ def test_all_scenarios_over_the_four_runtimes_that_are_here(tmp_path):
         assert board["heap_free"] > board["heap_low"] > 20000
         assert board["crypto"] == "built in" and board["aes"]
     assert devices["qemu-rv32"]["architecture"] == "rv32imc"
-    assert devices["qemu-cortex-m3"]["architecture"] == "armv7m"
+    assert devices["qemu-cortex-m3"]["architecture"] == "armv7em"
     faults = [note for one in data["results"] for note in one["told"]]
     assert any("was reset" in note for note in faults)
     assert (folder / "report.html").stat().st_size > 10000

@@ -34,7 +34,7 @@ async def pairwise(play):
 
 
 async def join(play):
-    """join in batches: each in turn founds and invites, or lets others invite the rest"""
+    """join in batches: each in turn founds and invites, or another brings the rest"""
     many = len(play.stations) > 2
     founders = [play.random.choice(play.stations)] if many else play.stations
     for founder in founders:
@@ -54,7 +54,7 @@ async def join(play):
 
 
 async def leave(play):
-    """leave: the rest go on under another code, who left reads no more and comes in again"""
+    """the rest go on under another code; who left reads no more and comes in again"""
     await play.gather()
     founder = play.random.choice(play.stations)
     await play.found(founder, *play.others(founder))
@@ -87,7 +87,7 @@ async def _left(leaver, times):
 
 
 async def rekey(play):
-    """re-key: asked for by each in turn, another code each time, nothing lost meanwhile"""
+    """fresh keys, asked for by each in turn while somebody talks; nothing is lost"""
     await play.gather()
     founder = play.random.choice(play.stations)
     await play.found(founder, *play.others(founder))
@@ -158,7 +158,7 @@ def _trip(cut):
 
 
 async def cable(play):
-    """bad cable: bytes dropped, damaged, repeated and late; nothing silently lost or doubled"""
+    """a bad cable: bytes dropped, damaged, repeated and late; nothing silently lost or doubled"""
     await _spoiled(play, _noise)
 
 
@@ -170,7 +170,7 @@ def _noise(play, station):
 
 
 async def losses(play):
-    """bad room: frames lost, doubled and out of order for each; losses are named"""
+    """a bad room: frames lost, doubled and out of order for each; losses are named"""
     await _spoiled(play, lambda play, station: station.lose(Losses(play.chance(station.name))))
 
 
@@ -258,7 +258,7 @@ async def body(play):
 
 
 async def clocks(play):
-    """clock skew: clocks hours apart that run 2 % fast and slow"""
+    """clocks that are hours apart and run 2 % fast and slow"""
     ways = {}
     for at, one in enumerate(play.stations):
         ahead = play.random.randrange(0, 24 * _HOURS)

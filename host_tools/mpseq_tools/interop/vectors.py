@@ -84,7 +84,7 @@ def expected(name):
 
 
 async def vectors(play):
-    """vectors: the published conversations of both suites and the primitives, byte for byte"""
+    """the published conversations of both suites and the primitives, byte for byte"""
     station = play.stations[0]
     name = play.part
     if name == "suite 2" and not (station.about or {}).get("aes"):
