@@ -19,7 +19,6 @@ RUN_BY = {
     "mpseq chat --nick --room --web": "test_web.py test_chat_command.py",
     "mpseq deploy --invite-by --nick --port --relay --room --stay": _NEWCOMER,
     "mpseq deploy --invite-by --nick --room": "test_deploy_room.py deploying.py",
-    "prosody --config prosody.cfg.lua -F": "test_xmpp_servers.py",
     "prosody -F --config host_tools/examples/prosody.cfg.lua": _NEWCOMER,
     "make demo": "test_demo.py::test_the_demo_runs_and_everything_holds",
     "make firmware": "test_boards_smoke.py",

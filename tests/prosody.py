@@ -41,10 +41,10 @@ class Prosody:
     """`with Prosody(tmp_path) as server:`; rooms are at `rooms.localhost`, and anyone may enter.
 
     `accounts`: {name: password} at `localhost`, without which nobody enters then; `limits`: with
-    Debian's; `certificate`: (certificate, key) files, STARTTLS is offered then; `lines`: of
-    configuration for the chat service; `settings`: for the whole server; `host`: another domain in
-    the place of localhost; `s2s`: the port of the way from server to server; `given`: a whole
-    configuration in the place of all that, the port is added.
+    Debian's, or "mine", which `settings` has; `certificate`: (certificate, key) files, STARTTLS is
+    offered then; `lines`: of configuration for the chat service; `settings`: for the whole server;
+    `host`: another domain in the place of localhost; `s2s`: the port of the way from server to
+    server; `given`: a whole configuration in the place of all that, the port is added.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Prosody:
         ]
         if limits:
             modules.append("limits")
+        if limits is True:
             config.append(DEBIAN_LIMITS)
         if certificate:
             modules.append("tls")
