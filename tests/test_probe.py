@@ -124,6 +124,15 @@ class Breaking(Fake):
         super().carry(sender, frame)
 
 
+class Slow(Fake):
+    """So many bytes a second, in order."""
+
+    def carry(self, sender, frame):
+        loop = asyncio.get_running_loop()
+        self.free = max(getattr(self, "free", 0), loop.time()) + len(frame) / 10_000
+        loop.call_at(self.free, super().carry, sender, frame)
+
+
 class Crowded(Fake):
     """Strangers talk in that room, too."""
 
@@ -199,6 +208,9 @@ async def test_what_cannot_be_checked_is_no_verdict():
     assert str(verdict) == (
         "carrier mqtt://fake/garden: order and echo not checked: nothing was heard for 0.3 s"
     )
+    verdict = await probe.probe(Slow(), patience=0.5)
+    assert verdict.good is None
+    assert "it is too slow: " in verdict.why and "Cure: raise" in verdict.why
     verdict = await probe.probe(rooms.at("tcp://127.0.0.1:1/garden"))
     assert verdict.good is None and "no relay at 127.0.0.1 port 1" in verdict.why
     for address in ("udp://127.255.255.255/garden", "serial:/dev/ttyACM0"):

@@ -92,6 +92,7 @@ async def probe(rooms, name=None, patience: float = PATIENCE) -> Verdict:
     try:
         beside = room_beside(rooms.kind, name or getattr(rooms, "name", None) or "mpseq")
         clients = [rooms.room(beside, link.any_label()) for _ in _SIZES]
+        end = time.monotonic() + patience
         async with asyncio.timeout(patience):
             for client in clients:
                 await client.open()
@@ -100,7 +101,7 @@ async def probe(rooms, name=None, patience: float = PATIENCE) -> Verdict:
     except Exception as error:  # whatever a carrier does: the chat itself may still work
         verdict.why = f"no room for it ({clean(str(error)) or type(error).__name__})"
     else:
-        await _try_out(clients, verdict, patience)
+        await _try_out(clients, verdict, max(end - time.monotonic(), patience / 2))
         if verdict.faults:
             verdict.why = "; ".join(verdict.faults)
             verdict.cure = _CURES.get(rooms.kind, _CURE)
@@ -151,13 +152,33 @@ async def _try_out(clients, verdict, patience):
         await asyncio.gather(*tasks, return_exceptions=True)
     verdict.milliseconds = round((last - start) * 1000)
     if not any(heard):
-        said = clean(str(lost[0])) if lost else f"nothing was heard for {patience:g} s"
+        said = clean(str(lost[0])) if lost else f"nothing was heard for {patience:.1f} s"
         verdict.why = said
-        return
-    if lost:
+    elif not lost and _is_slow(posted, heard):
+        count = len({frame for kept in heard for _, frame in kept})
+        verdict.why = (
+            f"it is too slow: {count} of {_FRAMES} frames came within {patience:.1f} s. "
+            "Cure: raise the server's limits, see host_tools/CARRIERS.md"
+        )
+    elif lost:
         verdict.faults.append(f"the way was lost while it was tried ({clean(str(lost[0]))})")
     else:
         _judge(verdict, [client.label for client in clients], posted, heard)
+
+
+def _is_slow(posted, heard):
+    """Whether all that is missing are the last frames of somebody, heard by nobody yet."""
+    frames = [[frame for _, frame in kept] for kept in heard]
+    both = set(frames[0]) & set(frames[1])
+    return (
+        len({*frames[0], *frames[1]}) < _FRAMES
+        and all(
+            [frame for frame in kept if frame in own] == own[: sum(f in kept for f in own)]
+            for kept in frames
+            for own in posted
+        )
+        and [f for f in frames[0] if f in both] == [f for f in frames[1] if f in both]
+    )
 
 
 def _judge(verdict, labels, posted, heard):

@@ -115,11 +115,11 @@ class XmppRoom:
             raise link.BadName("a room's name in XMPP has no @ and no / in it")
         self._stream = None
         self._lost = "not connected"
-        self._inbox = collections.deque()
+        self._inbox: collections.deque[tuple] = collections.deque()
         self._waiting = 0
         self._news = asyncio.Event()
         self._lock = asyncio.Lock()
-        self._labels = {}
+        self._labels: dict[str, bool] = {}  # in the order of their coming
         self._present = False  # the room has let us in
         self._inside = False  # and `open` has said so
         self._answer = None  # future: what the room said to our presence, or to the form

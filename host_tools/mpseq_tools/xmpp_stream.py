@@ -221,7 +221,9 @@ class Stream(slixmpp.ClientXMPP):
 
     def _filter(self, stanza):
         self._unparsed = 0
-        if isinstance(stanza, (Message, Presence, Iq)) and self._told is not None:
+        if isinstance(stanza, (Message, Presence, Iq)):
+            if self._told is None:
+                return None
             try:
                 if self._hear(stanza.xml):
                     return None
@@ -264,7 +266,8 @@ class Stream(slixmpp.ClientXMPP):
             )
         elif self._refused:
             text = (
-                f"{self.where} refuses {self._account} ({self._refused}). Cure: the right password"
+                f"{self.where} refuses {self._account} ({self._refused}). "
+                "Cure: the right password, in --password-file or MPSEQ_PASSWORD"
             )
         else:
             text = (
