@@ -67,7 +67,8 @@ class ChatApp(App):
     People { width: 26; padding: 0 1; background: $panel; border-left: vkey $primary; }
     .-narrow People { display: none; }
     People.-asked { display: block; }
-    .-narrow People.-asked { width: 24; }
+    .-narrow People.-asked { width: 1fr; border-left: none; }
+    .-narrow Conversation.-behind { display: none; }
     People.-refused { display: none; }
     Alerts {
         height: auto; max-height: 8; border: heavy $error; border-title-color: $text-error;
@@ -99,6 +100,16 @@ class ChatApp(App):
     }
     Entry { background: $surface; border-top: solid $primary; }
     Entry:focus { border-top: solid $accent; }
+    Code:ansi { background: ansi_default; color: ansi_default; text-style: bold reverse; }
+    Alerts:ansi, Invitations:ansi { background: ansi_default; color: ansi_default; }
+    Alerts:ansi { border: heavy ansi_red; border-title-color: ansi_red; }
+    Conversation:ansi .conversation--own { color: ansi_blue; }
+    Conversation:ansi .conversation--verified { color: ansi_green; }
+    Conversation:ansi .conversation--confirmed { color: ansi_green; }
+    Conversation:ansi .conversation--unverified { color: ansi_yellow; }
+    Conversation:ansi .conversation--changed { color: ansi_red; }
+    Conversation:ansi .conversation--warning { color: ansi_red; }
+    Conversation:ansi .conversation--new { color: ansi_magenta; }
     """
     BINDINGS = [
         Binding("f1", "help", "Help", priority=True),
@@ -391,6 +402,7 @@ class ChatApp(App):
         people = self.query_one(panes.People)
         narrow = self.size.width < 60
         people.toggle_class("-asked" if narrow else "-refused")
+        self.query_one(Conversation).set_class(people.has_class("-asked"), "-behind")
 
     def action_turn(self, step):
         """The next room, or the one before."""
@@ -407,6 +419,7 @@ class ChatApp(App):
         """Dark, light, the terminal's own."""
         names = list(THEMES.values())
         self.theme = names[(names.index(self.theme) + 1) % len(names)]
+        self.call_after_refresh(self.query_one(Conversation).restyle)
 
     def action_interrupt(self):
         """Copies what is selected; twice with nothing selected: ends."""

@@ -33,7 +33,10 @@ class Conversation(ScrollView, can_focus=True):
         "conversation--selected",
     }  # fmt: skip
     DEFAULT_CSS = """
-    Conversation { background: $surface; color: $foreground; scrollbar-size-vertical: 1; }
+    Conversation {
+        background: $surface; color: $foreground; overflow-x: hidden;
+        scrollbar-size-vertical: 1; scrollbar-gutter: stable;
+    }
     Conversation .conversation--time { text-style: dim; }
     Conversation .conversation--note { text-style: dim; }
     Conversation .conversation--own { color: $text-primary; text-style: bold; }
@@ -129,10 +132,9 @@ class Conversation(ScrollView, can_focus=True):
         if self.follows:
             self.call_after_refresh(self.to_end)
 
-    def notify_style_update(self):
-        super().notify_style_update()
-        if self._lines and self._width:
-            self._rebuild()
+    def restyle(self):
+        """The theme is another one."""
+        self._rebuild()
 
     def _rebuild(self):
         self._texts = []

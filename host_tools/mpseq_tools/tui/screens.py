@@ -12,14 +12,27 @@ from mpseq_aio.framing import clean
 from . import commands, marks
 
 KEYS = """\
-Enter           send                        Ctrl-J      a new line in the same text
-Up, Down        what you typed before       Tab, Right  complete a command or a nick
-Page Up, Down   older and newer texts       F1  this help
-F2, F3          accept, decline an invitation
-F4              a warning was seen          F6  people, also in a narrow window
-F7, F8          the room before, the next   F9  colours: dark, light, the terminal's
-Ctrl-C twice    leave and end               Ctrl-Q  the same at once
-A pasted block is one text. A click on a room, a button or a warning does the same as its key."""
+Enter         send
+Ctrl-J        a new line in the same text
+Up, Down      what you typed before
+Tab, Right    complete a command or a nick
+Page Up, Down older and newer texts
+F1            this help
+F2, F3        accept, decline an invitation
+F4            I have seen a warning
+F6            people: show or hide them
+F7, F8        the room before, the next one
+F9            colours: dark, light, the terminal's
+Ctrl-C twice  leave and end; Ctrl-Q: at once
+A pasted block is one text. A click on a room, a button or a warning is as good as its key."""
+
+
+def help_text() -> str:
+    """Keys, commands, marks: short rows, for a narrow window, too."""
+    rows = []
+    for command in commands.COMMANDS:
+        rows += [command.head(), *[f"    {row}" for row in command.help.splitlines()]]
+    return "\n".join(["Keys", KEYS, "", "Commands", *rows, commands.NOTES, "", marks_text()])
 
 
 def marks_text() -> str:
@@ -59,10 +72,9 @@ class HelpScreen(Over):
     BINDINGS = [Binding("f1", "close", "Close")]
 
     def compose(self):
-        text = f"{KEYS}\n\nCommands\n{commands.HELP}\n\n{marks_text()}"
         with VerticalScroll() as sheet:
             sheet.border_title = "help: Esc closes it"
-            yield Static(text, markup=False)
+            yield Static(help_text(), markup=False)
 
     def on_mount(self):
         self.query_one(VerticalScroll).focus()
