@@ -1,6 +1,7 @@
 """`mpseq deploy`: keys under a passphrase, people taken back, the certificate of TLS, an emulated
 board for who has none."""
 
+import asyncio
 import json
 import os
 
@@ -186,8 +187,8 @@ def test_a_token_in_an_address_is_not_shown(tmp_path):
 def test_who_has_no_board_deploys_to_an_emulated_one_and_stays_its_bridge(tmp_path):
     packages = make(tmp_path / "mip")
     disk = tmp_path / "flash"
+    keys = []
 
-    @story
     async def tell():
         async with a_room() as (relay, ana):
             deployment = Deployment("qemu-rv32", packages, "--disk", str(disk), "--stay")
@@ -197,20 +198,15 @@ def test_who_has_no_board_deploys_to_an_emulated_one_and_stays_its_bridge(tmp_pa
             assert "an emulated board is switched on" in deployment.lines[0]
             assert "switched off" in deployment.lines[-1]
             assert f"--disk {disk}" in deployment.lines[-1]
-            (key,) = [one.key for one in ana.chat.members if one.nick == "porch"]
-            assert disk.stat().st_mode & 0o777 == 0o600
-            # It is the same one when it is switched on again.
-            again = await asyncio_run("--disk", str(disk), "--no-wait", port="qemu-rv32")
-            assert key.hex() in again and "main.py unchanged" in again
+            keys.extend(one.key for one in ana.chat.members if one.nick == "porch")
 
-    async def asyncio_run(*options, port):
-        import asyncio
-
-        done = await asyncio.to_thread(run, "deploy", "--port", port, "--dist", packages, *options)
-        assert done.exit_code == 0, done.output
-        return done.stdout
-
-    tell()
+    asyncio.run(asyncio.wait_for(tell(), 240))  # 126 kB over an emulated cable
+    assert disk.stat().st_mode & 0o777 == 0o600
+    # It is the same one when it is switched on again.
+    options = ("--disk", disk, "--no-wait", "--dist", packages)
+    again = run("deploy", "--port", "qemu-rv32", *options)
+    assert again.exit_code == 0, again.output
+    assert keys[0].hex() in again.stdout and "main.py unchanged" in again.stdout
 
 
 def test_a_disk_is_for_one_board_at_a_time(tmp_path, monkeypatch):
