@@ -9,7 +9,7 @@ import pytest
 from commanding import run
 from deploying import FROZEN, Deployment, a_room, call, find_secret
 from packages import make
-from test_relay import a_relay, story
+from test_relay import a_relay
 from unix_board import UnixBoard
 
 from mpseq import Identity
@@ -50,24 +50,23 @@ def test_keys_under_a_passphrase_need_it_at_every_start(board, tmp_path):
     assert (board.disk / "main.py").read_bytes().startswith(on_board.ASKING)
     lines = []
 
-    @story
     async def tell():
         async with a_relay() as relay:
             there = Rooms.relay("127.0.0.1", relay.port)
             # Whoever knows it, or does not.
             assert (
                 await start(
-                    board.port, 115200, there, member, 25, say=lines.append, passphrase=PHRASE
+                    board.port, 115200, there, member, 60, say=lines.append, passphrase=PHRASE
                 )
                 == 0
             )
             with pytest.raises(StartFault, match="ended"):
                 board.cut_power()
                 await start(
-                    board.port, 115200, there, member, 25, say=lines.append, passphrase="hunter2"
+                    board.port, 115200, there, member, 60, say=lines.append, passphrase="hunter2"
                 )
 
-    tell()
+    asyncio.run(asyncio.wait_for(tell(), 240))
     text = "\n".join(lines)
     assert on_board.PROMPT in text and "mpseq: joined kitchen" in text
     assert "keys do not open" in text
