@@ -16,7 +16,11 @@ from playwright.async_api import async_playwright
 
 from mpseq import Identity
 from mpseq_aio.chat import Chat
+from mpseq_tools import rooms
 from mpseq_tools.relay import Relay
+from mpseq_tools.tui import served
+from mpseq_tools.tui import web as server
+from mpseq_tools.tui.talk import Options
 
 SCREENS = pathlib.Path(__file__).resolve().parent.parent / "build" / "screens"
 
@@ -310,3 +314,91 @@ def test_a_server_that_is_killed_leaves_no_process_behind(tmp_path):
                 await web.until(lambda: not web.processes())
 
     run(story, tmp_path)
+
+
+@contextlib.asynccontextmanager
+async def served_here(tmp_path, monkeypatch, port):
+    """The server in this process; `.url` and the like as of a Web without a relay."""
+    monkeypatch.setenv("MPSEQ_HOME", str(tmp_path / "home"))
+    said = []
+    place = rooms.at(f"tcp://127.0.0.1:{port}/garden")
+    web = Web(tmp_path / "home")
+    options = Options("ana", probe=False)
+    task = asyncio.ensure_future(server.serve(options, [place], say=said.append))
+    await web.until(lambda: said or task.done())
+    web.url = said[0].split()[-1]
+    web.base = web.url.rstrip("/").rsplit("/", 1)[0]
+    try:
+        yield web
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert web.processes() == []
+
+
+def test_without_a_window_the_chat_says_good_bye_after_a_while(tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "GRACE", 0.5)
+
+    async def story():
+        relay = Relay(port=0)
+        await relay.start()
+        async with served_here(tmp_path, monkeypatch, relay.port) as web:
+            async with aiohttp.ClientSession() as session:
+                for _ in range(2):  # the second time it begins anew
+                    async with web.socket(session) as window:
+                        one = Window(window)
+                        await one.shows("no conversation yet")
+                        await one.shows("your key")
+                        await type_line(window, "/create here")
+                        await one.shows("session 1 of 'here'")
+                    await web.until(lambda: not web.processes())
+        await relay.stop()
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+
+
+def test_a_fault_is_shown_in_the_window_with_its_cure(tmp_path, monkeypatch):
+    async def story():
+        relay = Relay(port=0)
+        await relay.start()
+        port = relay.port
+        await relay.stop()
+        async with served_here(tmp_path, monkeypatch, port) as web:
+            async with aiohttp.ClientSession() as session:
+                async with web.socket(session) as window:
+                    one = Window(window)
+                    await one.shows(f"no relay at 127.0.0.1 port {port}")
+                    await one.shows("Cure: start one with `mpseq relay`")
+                    relay = Relay(port=port)
+                    await relay.start()
+                    await window.send_json(["stdin", "r"])
+                    await one.shows("your key")
+        await relay.stop()
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+
+
+def test_a_port_that_is_taken_is_a_fault(tmp_path, monkeypatch, capsys):
+    async def story():
+        taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+        port = taken.sockets[0].getsockname()[1]
+        assert await server.serve(Options("ana"), [], port) == 3
+        taken.close()
+
+    asyncio.run(asyncio.wait_for(story(), 30))
+    assert "Cure: --port 0 takes a free one" in capsys.readouterr().err
+
+
+def test_the_file_that_opens_the_browser_is_for_its_owner_alone():
+    with server._redirect("http://127.0.0.1:1/abc/") as address:
+        path = pathlib.Path(address.removeprefix("file://"))
+        assert path.stat().st_mode & 0o077 == 0 and path.parent.stat().st_mode & 0o077 == 0
+        assert "url=http://127.0.0.1:1/abc/" in path.read_text()
+    assert not path.parent.exists()
+
+
+def test_options_reach_the_process_whole():
+    place = rooms.at("mqtt://me:word@127.0.0.1:1/garden")
+    options = Options("ana", psk=bytes(range(32)), theme="light", history="/tmp/x")
+    again, (there,) = served.load(served.dump(options, [place]))
+    assert again == options and vars(there) == vars(place)

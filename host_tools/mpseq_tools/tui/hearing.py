@@ -88,7 +88,7 @@ class Hearing:
                else "Is that fingerprint theirs?")
             + f" /accept {invite.number}"
         )
-        self._compare(one.inviter_nick, one.inviter)
+        self._compare(one.inviter_nick, one.inviter, "/accept")
 
     def known_as(self, key: bytes):
         """The nick under which a key was verified, or None."""
@@ -98,7 +98,7 @@ class Hearing:
             person = None
         return person.nick if person and person.verified else None
 
-    def _compare(self, nick, key):
+    def _compare(self, nick, key, before):
         """Somebody who is not in a session comes under a nick: is it somebody else's?"""
         try:
             others = [] if self.people is None else self.people.by_nick(nick)
@@ -106,14 +106,14 @@ class Hearing:
             self._complain(fault)
             return
         if others and key not in [one.key for one in others]:
-            self._warn_changed(nick, key, others[0])
+            self._warn_changed(nick, key, others[0], f"before you {before}")
 
-    def _warn_changed(self, nick, key, known):
+    def _warn_changed(self, nick, key, known, then):
         was = "verified" if known.verified else "known"
         self.warn(
             f"KEY CHANGED: {nick} comes with the key [{fingerprint(key)}], but is {was} to you"
             f" under [{fingerprint(known.key)}]. Either a new identity, or somebody who uses the"
-            f" name. Ask by another way; then /verify {nick}, or /expel {nick}.",
+            f" name. Ask by another way {then}.",
             "changed", key,
         )
 
@@ -152,7 +152,8 @@ class Hearing:
                     if member.key not in self.changed_keys:
                         others = self.people.by_nick(member.nick)
                         known = [one for one in others if one.key != member.key]
-                        self._warn_changed(member.nick, member.key, known[0])
+                        then = f"and then /verify {member.nick}, or /expel {member.nick}"
+                        self._warn_changed(member.nick, member.key, known[0], then)
                 elif answer == "verified":
                     person = self.people.by_key(member.key)
                     if person and person.nick != member.nick:
@@ -187,7 +188,7 @@ class Hearing:
         who = f"{event.nick} [{fingerprint(event.key)}]"
         if not event.replaces:
             self.say(f"* {event.by_nick} invites {who}: agree with /approve {event.nick}")
-            self._compare(event.nick, event.key)
+            self._compare(event.nick, event.key, "/approve")
         elif event.key == self.own_key:
             self.warn(
                 f"{event.by_nick} invites another device with your key, which would take your"

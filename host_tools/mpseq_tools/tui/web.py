@@ -125,6 +125,10 @@ class Service(AppService):
         """A task that is over when the process is."""
         return self._task
 
+    async def exit_code(self) -> int:
+        """Waits for the process."""
+        return await self._process.wait()
+
     async def finish(self):
         """Has it say good-bye; ends it when that takes too long."""
         process = self._process
@@ -135,18 +139,19 @@ class Service(AppService):
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-        self.exit_code = await process.wait()
+        await process.wait()
 
 
 class Chat:
     """The one session: a process, and the one window that has it."""
 
-    def __init__(self, options: str, token: str, grace=GRACE):
+    def __init__(self, options: str, token: str, grace: float):
         self.options = options
         self.token = token
         self.grace = grace
         self.hosts = ()
         self.ended = asyncio.Event()  # somebody quit: the server ends, too
+        self.code = 0
         self.service = None
         self.window = None
         self._waiting = None  # until nobody comes back
@@ -262,6 +267,7 @@ class Chat:
     async def _attend(self, service):
         await asyncio.wait([service.ended])
         if service is self.service and self._waiting is None:
+            self.code = await service.exit_code()
             self.ended.set()
 
     async def _hear(self, window, envelope, size):
@@ -322,7 +328,7 @@ def _number(text, default):
 async def serve(options, places, port=0, open_browser=False, say=print) -> int:
     """The command; returns the exit code. Ends with Ctrl-C, SIGTERM, or the chat itself. Fault."""
     token = os.urandom(16).hex()
-    chat = Chat(served.dump(options, places), token)
+    chat = Chat(served.dump(options, places), token, GRACE)
     app = web.Application(middlewares=[chat.guard])
     app.add_routes(
         [
@@ -355,7 +361,7 @@ async def serve(options, places, port=0, open_browser=False, say=print) -> int:
         finally:
             await chat.close()
             await runner.cleanup()
-    return 0
+    return chat.code
 
 
 @contextlib.contextmanager
