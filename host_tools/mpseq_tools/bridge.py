@@ -196,14 +196,6 @@ def _hint(bridge, say):
         say('address "serial:ROOM", or give one here with --program FILE')
 
 
-def known_devices() -> str:
-    """The devices that a bridge may be given here, for a message."""
-    from . import devices_here
-
-    found = [one for one in devices_here.everything() if one.kind != "runtime" and one.usable]
-    return ", ".join(one.name for one in found) or "none"
-
-
 @contextlib.asynccontextmanager
 async def keyboard(bridge):
     """What is typed into this terminal goes to the device's console, line by line."""
@@ -328,7 +320,7 @@ async def _run(device, rooms, label, baudrate, start, comes_back):
         transport = serial_link.SerialTransport(device, baudrate)
     except link.CarrierLost as error:
         say(f"mpseq: {error}.")
-        say(f"Cure: {getattr(error, 'cure', None) or 'plug it in'}. Here: {known_devices()}.")
+        say(f"Cure: {error.cure}.")
         return 3
     try:
         place = replug.Place(device, baudrate) if comes_back else None

@@ -1,6 +1,7 @@
 """A relay as a service of systemd: its unit, and what it tells systemd."""
 
 import os
+import pathlib
 import shlex
 import socket
 import sys
@@ -111,7 +112,9 @@ def _program():
 
 
 def _at_home(program):
-    return program.strip('"').startswith(("/home/", "/root/"))
+    # What ProtectHome hides.
+    where = pathlib.Path(program.strip('"'))
+    return any(where.is_relative_to(home) for home in ("/home", "/root", "/run/user"))
 
 
 def advice(text: str):
