@@ -206,10 +206,18 @@ async def slow(make):
     """What is not read waits at the broker, and comes in its order."""
     ana, ben = make("ana"), make("ben")
     await all_open(ana, ben)
+
+    async def own():
+        return await frames(ben, 100)
+
+    hearing = asyncio.create_task(own())
     for at in range(100):
-        await within(ben.post(b"%d" % at))
-        assert len(ana._inbox) <= ana.WINDOW + 1
-    assert [frame for _, frame in await frames(ana, 100)] == [b"%d" % at for at in range(100)]
+        await within(ben.post(b"%d " % at + bytes(500)))
+    assert ana._load <= ana.LIMIT + 800, ana._load
+    mine = await within(hearing)
+    heard = await frames(ana, 100)
+    assert heard == mine
+    assert [int(frame.split(b" ")[0]) for _, frame in heard] == list(range(100))
     await all_closed(ana, ben)
 
 
@@ -230,12 +238,18 @@ async def cut(make):
     except link.CarrierLost:
         pass
     await until(ben, (link.LEAVE, "cut"))
-    for at in range(30):
-        await within(ben.post(b"%d" % at))
+
+    async def own():
+        return await frames(ben, 30)
+
+    hearing = asyncio.create_task(own())
+    for at in range(30):  # more than a board reads ahead
+        await within(ben.post(b"%d " % at + bytes(1000)))
+    await within(hearing)
     assert (await within(ana.open()))[0] == "cut"
     heard = []
     while not heard or heard[-1] != b"29":
-        heard.append((await frames(ana, 1))[0][1])
+        heard.append((await frames(ana, 1))[0][1].split(b" ")[0])
     if heard[0] == b"before":  # its acknowledgement was cut off, too
         heard.pop(0)
     assert heard == [b"%d" % at for at in range(30)], heard

@@ -209,8 +209,10 @@ async def test_a_board_without_memory_loses_a_frame_and_nothing_else(tmp_path, u
             unix_micropython, POOR, broker.address("garden"), heap="200K"
         )
         assert await frames(ana, 1) == [("board", b"now")]
+        own = asyncio.create_task(frames(ana, 4))
         for frame in (bytes(16384), b"short", bytes(16384), b"bye"):
             await ana.post(frame)
+        await within(own)
         said = (await asyncio.wait_for(process.communicate(), 20))[0].decode().split("\n")
         assert said[-2] == "heard 3 2" and "heard 5 1" in said, said
         await ana.close()

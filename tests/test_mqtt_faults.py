@@ -3,17 +3,18 @@
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import time
 
 import pytest
 from mosquitto import ROOM, Mosquitto, free_port
-from mqtt_rooms import CLIENTS, on_micropython, quiet
+from mqtt_rooms import CLIENTS, desktop, on_micropython, quiet
 from mqtt_stories import frames, lost, until, within
 from test_tls import certificate
 
 from mpseq import Identity, events
-from mpseq_aio import link, mqtt
+from mpseq_aio import link, mqtt, mqtt_wire
 from mpseq_aio.address import room_at
 from mpseq_aio.chat import Chat, Disconnected
 from mpseq_tools import rooms
@@ -117,9 +118,10 @@ async def test_a_broker_behind_tls(tmp_path, client, unix_micropython):
         ana, ben = client(address, "ana"), client(address, "ben")
         await ana.open()
         await ben.open()
+        hearing = [asyncio.create_task(frames(it, 20)) for it in (ana, ben)]
         for _ in range(20):
             await ben.post(bytes(16384))
-        assert len(await frames(ana, 20)) == 20
+        assert [len(await within(it)) for it in hearing] == [20, 20]
         await ana.close()
         await ben.close()
         wrong = address.replace("localhost.der", "elsewhere.der")
@@ -476,6 +478,48 @@ async def test_a_broker_killed_in_mid_conversation_costs_no_text(
             assert said.split() == ["well"], said
 
 
+@quiet
+async def test_slow_readers_of_bursts_hear_one_order(tmp_path):
+    """With a Receive Maximum of 2 they do not: Mosquitto 2.0.11 lets the new overtake the old."""
+    dice = random.Random(7)
+    with Mosquitto(tmp_path) as broker:
+        makers = [room_at, room_at, desktop, desktop]
+        readers = [make(broker.address("garden"), f"r{at}") for at, make in enumerate(makers)]
+        talkers = [room_at(broker.address("garden"), f"t{at}") for at in range(2)]
+        for room in readers + talkers:
+            await room.open()
+
+        async def listen(room, count, slow):
+            out = []
+            while len(out) < count:
+                out += await frames(room, 1)
+                if slow and dice.random() < 0.03:
+                    await asyncio.sleep(dice.random() * 0.01)
+            return out
+
+        async def talk(room):
+            for burst in range(60):
+                packets = b""
+                for at in range(3):  # at once, as a bridge or another program does
+                    number = 1000 + 3 * burst + at
+                    payload = link.encode((link.FRAME, room.label, b"%d" % number))
+                    body = (
+                        mqtt_wire.string(room.room) + number.to_bytes(2, "big") + b"\0" + payload
+                    )
+                    packets += b"\x32" + mqtt_wire.varint(len(body)) + body
+                room._way._writer.write(packets)
+                await asyncio.sleep(dice.random() * 0.01)
+
+        heard = await asyncio.gather(
+            *[listen(room, 360, True) for room in readers],
+            *[listen(room, 360, False) for room in talkers],
+            *[talk(room) for room in talkers],
+        )
+        assert all(it == heard[0] for it in heard[:6])
+        for room in readers + talkers:
+            await room.close()
+
+
 class Gate:
     """A member's carrier whose `recv` gives out nothing while the gate is shut."""
 
@@ -493,11 +537,13 @@ class Gate:
         return message
 
 
-@pytest.mark.parametrize("lines, kept", ((("set_tcp_nodelay true",), False), (ROOM, True)))
+@pytest.mark.parametrize("ahead, kept", ((20, False), (mqtt.AHEAD, True)))
 @quiet
-async def test_what_a_full_queue_loses_is_named(tmp_path, lines, kept):
-    """Mosquitto's own default is a queue of 1,000: with it a slow reader loses in silence."""
-    with Mosquitto(tmp_path, lines) as broker:
+async def test_what_a_full_queue_loses_is_named(tmp_path, monkeypatch, ahead, kept):
+    """Mosquitto's own default is a queue of 1,000 behind 20 on the way: a slow reader loses what
+    does not fit, in silence. Ours lets it send ahead, so that its queue stays empty."""
+    monkeypatch.setattr(mqtt, "AHEAD", ahead)
+    with Mosquitto(tmp_path, ("set_tcp_nodelay true",)) as broker:
         address = broker.address("garden")
         carriers = [rooms.at(address).room() for _ in range(2)]
         gate = Gate(carriers[1])

@@ -29,9 +29,8 @@ _LOG.propagate = False
 
 
 class MqttRoom(mqtt.MqttRoom):
-    """As in mpseq_aio.mqtt, with more on the way at once."""
+    """As in mpseq_aio.mqtt, with a desktop's memory."""
 
-    WINDOW = 32
     LIMIT = 1_000_000
     MOST = 1024
 
@@ -53,7 +52,7 @@ class _Way:
         self.largest = 1 << 28
         properties = Properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = mqtt.SESSION
-        properties.ReceiveMaximum = room.WINDOW
+        properties.ReceiveMaximum = mqtt.AHEAD
         properties.MaximumPacketSize = room.max_frame + mqtt.OVERHEAD
         self._client = aiomqtt.Client(
             room.host,

@@ -19,9 +19,9 @@ another's place; two with one label see each other's in the broker's order, and 
 number. The client's id is another secret: whoever knows it could take over the session.
 
 The session outlives a cut by 180 s: what is said meanwhile comes afterwards, in order. A frame is
-acknowledged once `recv` has given it out, and the broker was told to have at most `WINDOW` on the
-way; as Mosquitto 2.0.11 loses count, no more is read, either, with `LIMIT` bytes waiting. So what
-fills is the broker's queue (host_tools/CARRIERS.md, MQTT), and `recv` must go on for `post` to.
+acknowledged once `recv` has given it out, and no more is read with `LIMIT` bytes waiting for that,
+so `recv` must go on for `post` to. The broker may send as much ahead as it likes: whatever limits
+that makes Mosquitto 2.0.11 change the order (host_tools/CARRIERS.md, MQTT).
 """
 
 import asyncio
@@ -37,6 +37,7 @@ KEEP_ALIVE = 60  # seconds; a client that pings less often is dropped after half
 SESSION = 180  # seconds that the broker keeps a session whose connection is gone
 EXPIRY = 300  # seconds
 AGAIN = 120000  # ms
+AHEAD = 65535  # messages that the broker may send without being answered
 OVERHEAD = 512  # bytes of a packet around a frame: topics, labels, properties
 _ECHO = 10  # seconds in which my own words come back
 _REASONS = {
@@ -83,7 +84,6 @@ class MqttRoom:
     make sense.
     """
 
-    WINDOW = 2  # frames on the way
     LIMIT = 20000  # bytes of frames that wait for `recv`, and one more frame: a board's memory
     MOST = 64  # who is here, for WELCOME: anyone can claim to be many
 
@@ -116,6 +116,7 @@ class MqttRoom:
         self.topic = self.here + _hex(4)
         self.identifier = "mpseq" + _hex(8)
         self._way = None
+        self._greeting = None
         self._turn = asyncio.Lock()  # one publish at a time, or their order would be any
         self._news = asyncio.Event()
         self._taken = asyncio.Event()
@@ -123,13 +124,13 @@ class MqttRoom:
 
     def _reset(self):
         self._inbox = []  # (message, what to acknowledge)
-        self._held = 0  # of these, how many are to be acknowledged
-        self._load = 0  # and their bytes
+        self._load = 0  # bytes of those that are to be acknowledged
         self._heard = now()
         self._there = {}  # topic of another's presence -> (label, ms when it has expired)
         self._mine = False  # my presence has come back
         self._through = False  # something has come in the room itself
         self._opening = True
+        self._greeted = False
         self._said = None  # ms at which I said that I am here
         self._reason = None  # why it is lost
 
@@ -151,6 +152,7 @@ class MqttRoom:
             raise
 
     async def _enter(self):
+        self.label = self.wanted
         context = None
         if self.secure:
             from .tls import _context
@@ -160,26 +162,41 @@ class MqttRoom:
         self._need(await way.open(), "does not let me in")
         if way.largest < link.MAX_FRAME + OVERHEAD:
             raise link.CarrierLost("%s: %s" % (self._broker(), reason(0x95)))
-        for code in await way.subscribe((self.room, self.here + "+")):
-            self._need(0x9B if code == 0 else code, "does not let me read %s" % self.room)
-        number = 1
-        self.label = self.wanted
-        while True:
-            self._mine = False
-            await self._say_here()
-            await self._back(lambda: self._mine, self.topic)
-            if self.label not in [label for label, _ in self._there.values()]:
-                break
-            number += 1
-            self.label = with_number(self.wanted, number)
-        await self._publish(self.room, link.encode((link.ENTER, self.label)))
-        await self._back(lambda: self._through, self.room)
+        self._greeting = asyncio.create_task(self._greet())
+        # What was said while I was away comes first, and is read only once it is taken.
+        while not self._greeted and not self.full() and self._reason is None:
+            self._news.clear()
+            await self._news.wait()
+        if self._reason is not None:
+            raise link.CarrierLost(self._reason)
         self._opening = False
         labels = [self.label]
         for label, _ in self._there.values():
             if label not in labels:
                 labels.append(label)
         return tuple(labels)
+
+    async def _greet(self):
+        try:
+            async with self._turn:
+                codes = await self._way.subscribe((self.room, self.here + "+"))
+            for code in codes:
+                self._need(0x9B if code == 0 else code, "does not let me read %s" % self.room)
+            number = 1
+            while True:
+                self._mine = False
+                await self._say_here()
+                await self._back(lambda: self._mine, self.topic)
+                if self.label not in [label for label, _ in self._there.values()]:
+                    break
+                number += 1
+                self.label = with_number(self.wanted, number)
+            await self._publish(self.room, link.encode((link.ENTER, self.label)))
+            await self._back(lambda: self._through, self.room)
+            self._greeted = True
+            self._news.set()
+        except (link.CarrierLost, link.LinkError) as error:
+            self.lost(str(error))
 
     def _way_to(self, context):
         from .mqtt_wire import Way
@@ -194,7 +211,7 @@ class MqttRoom:
             raise link.CarrierLost("%s %s: %s" % (self._broker(), what, reason(code)))
 
     async def _back(self, come, topic):
-        # With the window full of frames nothing else comes; but then there is a way back.
+        # While nobody takes what has come nothing else does; but then there is a way back.
         try:
             await asyncio.wait_for(self._wait(come), min(self.patience, _ECHO))
         except asyncio.TimeoutError:
@@ -204,7 +221,7 @@ class MqttRoom:
             ) from None
 
     async def _wait(self, come):
-        while not come() and self._held < self.WINDOW:
+        while not come() and not self.full():
             if self._reason is not None:
                 raise link.CarrierLost(self.why())
             self._news.clear()
@@ -219,7 +236,6 @@ class MqttRoom:
             await self._news.wait()
         message, packet = self._inbox.pop(0)
         if packet is not None:
-            self._held -= 1
             self._load -= _cost(message)
             self._taken.set()
             if self._reason is None:
@@ -258,6 +274,11 @@ class MqttRoom:
 
     async def _drop(self, good_bye):
         way, self._way = self._way, None
+        greeting, self._greeting = self._greeting, None
+        if greeting is not None:
+            greeting.cancel()
+            while not greeting.done():
+                await asyncio.sleep(0)
         if way is not None:
             # Chat closes what has gone silent, too; its session must not end with that.
             alive = self._reason is None and now() - self._heard < 1000 * KEEP_ALIVE
@@ -335,7 +356,6 @@ class MqttRoom:
         if message is not None:
             self._inbox.append((message, packet))
             if packet is not None:
-                self._held += 1
                 self._load += _cost(message)
             self._news.set()
 

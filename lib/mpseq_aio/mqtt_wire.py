@@ -59,7 +59,7 @@ def connect(room, max_packet: int) -> bytes:
     flags |= 0x80 if room.user is not None else 0
     flags |= 0x40 if room.secret is not None else 0
     properties = b"\x11" + mqtt.SESSION.to_bytes(4, "big")
-    properties += b"\x21" + room.WINDOW.to_bytes(2, "big")
+    properties += b"\x21" + mqtt.AHEAD.to_bytes(2, "big")
     properties += b"\x27" + max_packet.to_bytes(4, "big")
     out = b"\0\x04MQTT\x05" + bytes((flags,)) + mqtt.KEEP_ALIVE.to_bytes(2, "big")
     out += varint(len(properties)) + properties + string(room.identifier)
