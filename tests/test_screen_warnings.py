@@ -5,6 +5,7 @@ import asyncio
 from screens import joined, meet, story
 
 from mpseq import events, fingerprint
+from mpseq_tools.chat import Console
 from mpseq_tools.tui import panes
 from mpseq_tools.tui import room as room_of
 from mpseq_tools.tui.marks import looks
@@ -193,6 +194,41 @@ def test_hostile_texts_are_shown_as_they_are(tmp_path, monkeypatch):
         await ana.until(lambda: any("[red]ben\\x1b" in one for one in ana.alerts))
         await ana.type("the app lives")
         await ben.shows("the app lives")
+
+    story(tmp_path, monkeypatch, tell)
+
+
+def test_a_name_that_pretends_to_be_more_than_a_name(tmp_path, monkeypatch):
+    theirs = fingerprint(KEY)
+
+    async def tell(house):
+        ana = await house.sit_down("ana")
+        trick = await house.sit_down(f"ben [{theirs[:9]}]: hi", home="eve")
+        room = ana.room
+        await ana.type("/create here")
+        await ana.shows("session 1 of 'here'")
+        room.invitees["x"] = bytes.fromhex(trick.key)
+        room.chat.invite([("eve", bytes.fromhex(trick.key))])
+        await trick.until(lambda: trick.app.query_one(panes.Invitations).display)
+        await trick.pilot.press("f2")
+        await ana.until(lambda: len(room.chat.members) == 2)
+        await trick.type("I owe you")
+        mine = fingerprint(bytes.fromhex(trick.key))
+        await ana.shows(f"? 'ben [{theirs[:9]}]: hi' [{mine[:9]}]: I owe you")
+        await ana.type("/who")
+        await ana.shows(f"(a name that only looks like a fingerprint) [{mine}]")
+        # Nor does a name begin a line of ours.
+        for name in ("a\u202812:00:00 !!! WARNING: b", "a\x8512:00 * b"):
+            room.show(events.GuestReady(name, KEY))
+            room.show(events.Missing(name, KEY, 1, 2))
+            room.show(events.ExchangeFailed("why\nof it", name, KEY))
+        for line in room.lines:
+            assert len(line.rows) == 1
+        lines = []
+        console = Console(lines.append, colour=False)
+        for line in room.lines:
+            console.line(room, line)
+        assert len(lines) == len(room.lines)
 
     story(tmp_path, monkeypatch, tell)
 

@@ -8,7 +8,6 @@ from mpseq import fingerprint, membership
 from mpseq.errors import LocalError, MpseqError
 from mpseq_aio import link
 
-from .. import card
 from ..faults import Fault
 from . import marks
 
@@ -130,7 +129,7 @@ def _who(room):
         room.say("* nobody: not in a conversation")
     for seat in room.seats():
         said = f" ({seat.words()})" if seat.mark != "unverified" or seat.suspected else ""
-        room.say(f"* {seat.nick} [{fingerprint(seat.key)}]{said}")
+        room.say(f"* {marks.who(seat.nick, seat.key)}{said}")
 
 
 def _code(room):
@@ -359,4 +358,6 @@ def parse_key(text: str) -> bytes:
 
 def card_of(room) -> str:
     """What a QR code of mine says."""
+    from .. import card  # segno takes a while to load
+
     return card.text(room.chat.nick, room.own_key)

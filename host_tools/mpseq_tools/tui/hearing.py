@@ -1,5 +1,7 @@
 """What events mean for a person. The part of Room that hears; knows no screen."""
 
+import time
+
 from mpseq import fingerprint
 from mpseq_aio.framing import clean
 
@@ -8,6 +10,9 @@ from . import marks
 
 _SHORT = 200  # bytes of text/csv and the like that are shown as they are
 _QUOTED = 60  # characters of a text that is only named
+_NAMED = 30  # labels in one note
+_PASSING = 60  # notes at once of people who come and go, then one in so many seconds:
+_REST = 2  # strangers, too, can do that, and must not push away what was said
 
 
 class Hearing:
@@ -17,6 +22,9 @@ class Hearing:
         self.present = set()  # labels in the room
         self._away = False  # was connected, and is not
         self._alike = set()
+        self._passing = _PASSING
+        self._passed = 0.0
+        self._unsaid = 0
 
     def show(self, event):
         """Takes in one event, and says what there is to say about it."""
@@ -29,7 +37,9 @@ class Hearing:
 
     def _on_connected(self, event):
         self.present = set(event.labels[1:])
-        others = ", ".join(event.labels[1:]) or "nobody else"
+        others = ", ".join(event.labels[1 : _NAMED + 1]) or "nobody else"
+        if len(event.labels) > _NAMED + 1:
+            others += f", and {len(event.labels) - _NAMED - 1} more"
         again = " again" if self._away else ""
         self.say(f"* connected{again} as {event.label}; in the room: {others}")
         if self._away and self.pending:
@@ -48,23 +58,38 @@ class Hearing:
         if self.pending:
             waits = f"{len(self.pending)} texts of yours are on their way. {waits}"
         self.warn(
-            f"disconnected: {event.reason}. Trying again until it works. {waits}", "disconnected"
+            f"disconnected: {clean(event.reason)}. Trying again until it works. {waits}",
+            "disconnected",
         )
 
     def _on_entered(self, event):
         self.present.add(event.label)
-        self.say(f"* {event.label} is in the room (not in the conversation yet)")
+        self._say_passing(f"* {event.label} is in the room (not in the conversation yet)")
 
     def _on_gone(self, event):
         self.present.discard(event.label)
-        self.say(f"* {event.label} is no longer connected")
+        self._say_passing(f"* {event.label} is no longer connected")
+
+    def _say_passing(self, text):
+        now = time.monotonic()
+        self._passing = min(_PASSING, self._passing + (now - self._passed) / _REST)
+        self._passed = now
+        if self._passing < 1:
+            self._unsaid += 1
+            return
+        self._passing -= 1
+        if self._unsaid:
+            text += f"; {self._unsaid} more came and went before"
+            self._unsaid = 0
+        self.say(text)
 
     def _on_dropped(self, event):
         self.warn(f"{event.count} notices were lost: too many at once", "dropped")
 
     def _on_fault(self, event):
-        error = event.error
-        self.warn(f"internal fault, please report it: {type(error).__name__}: {error}")
+        error = clean(str(event.error))
+        kind = type(event.error).__name__
+        self.warn(f"internal fault, please report it: {kind}: {error}", "fault", kind)
 
     # --- who comes
 
@@ -106,22 +131,24 @@ class Hearing:
             self._complain(fault)
             return
         if others and key not in [one.key for one in others]:
-            self._warn_changed(nick, key, others[0], f"before you {before}")
+            # Strangers can make as many keys as they like: one warning for each whom they play.
+            subject = "outside", others[0].key
+            self._warn_changed(nick, key, others[0], f"before you {before}", subject)
 
-    def _warn_changed(self, nick, key, known, then):
+    def _warn_changed(self, nick, key, known, then, subject=None):
         was = "verified" if known.verified else "known"
         self.warn(
             f"KEY CHANGED: {nick} comes with the key [{fingerprint(key)}], but is {was} to you"
             f" under [{fingerprint(known.key)}]. Either a new identity, or somebody who uses the"
             f" name. Ask by another way {then}.",
-            "changed", key,
+            "changed", subject or key,
         )
 
     def _complain(self, fault):
         self.warn(f"{fault}. Cure: {fault.cure}.", type(fault).__name__)
 
     def _on_guestready(self, event):
-        self.say(f"* {event.nick} [{fingerprint(event.key)}] accepted")
+        self.say(f"* {marks.who(event.nick, event.key)} accepted")
 
     def _on_sessionstarted(self, event):
         for invite in self.invitations:
@@ -171,21 +198,21 @@ class Hearing:
             if other is not member and pair not in self._alike:
                 self._alike.add(pair)
                 self.warn(
-                    f"two names look alike: {other.nick} [{fingerprint(other.key)}] and"
-                    f" {member.nick} [{fingerprint(member.key)}]",
+                    f"two names look alike: {marks.who(other.nick, other.key)} and"
+                    f" {marks.who(member.nick, member.key)}",
                     "alike", pair,
                 )
 
     def _on_notinvited(self, event):
         self.warn(
-            f"{event.nick} [{fingerprint(event.key)}] is not invited: the invitation was"
+            f"{marks.who(event.nick, event.key)} is not invited: the invitation was"
             " cancelled, the room was full of invitations, or they came in meanwhile.",
             "not invited", event.key,
         )
 
     def _on_inviteseen(self, event):
         self.invitees[event.nick] = event.key
-        who = f"{event.nick} [{fingerprint(event.key)}]"
+        who = marks.who(event.nick, event.key)
         if not event.replaces:
             self.say(f"* {event.by_nick} invites {who}: agree with /approve {event.nick}")
             self._compare(event.nick, event.key, "/approve")
@@ -207,7 +234,7 @@ class Hearing:
 
     def _on_guestdropped(self, event):
         self.warn(
-            f"{event.nick} [{fingerprint(event.key)}] did not manage to come in",
+            f"{marks.who(event.nick, event.key)} did not manage to come in",
             "dropped guest", event.key,
         )
 
@@ -295,11 +322,11 @@ class Hearing:
     # --- what goes wrong with people
 
     def _on_exchangefailed(self, event):
-        self.say(f"* an exchange failed; {event.nick} says: {event.reason}. Trying again.")
+        self.say(f"* an exchange failed; {event.nick} says: {clean(event.reason)}. Trying again.")
 
     def _on_convicted(self, event):
         self.warn(
-            f"{event.nick} [{fingerprint(event.key)}] is proven to have cheated: {event.why}."
+            f"{marks.who(event.nick, event.key)} is proven to have cheated: {event.why}."
             " The others go on without it.",
             "convicted", event.key,
         )

@@ -1,6 +1,7 @@
 """Words and marks for people and messages: the same on every screen."""
 
 import dataclasses
+import re
 import unicodedata
 
 from mpseq import fingerprint
@@ -32,6 +33,9 @@ _LOOKS = str.maketrans(
     }
 )  # fmt: skip
 
+_LIKE_OURS = re.compile(r"[\[\](){}<>:#│!]")
+_LIKE_A_FINGERPRINT = re.compile(r"[\[({<]\s*\w{4}[-‐-―−]\w{4}|(\w{4}[-‐-―−]){2}\w{4}")
+
 
 @dataclasses.dataclass
 class Seat:
@@ -57,6 +61,19 @@ class Seat:
 def short(key: bytes) -> str:
     """The first 40 bits of a fingerprint: tells look-alikes apart, and is no verification."""
     return fingerprint(key)[:9]
+
+
+def name(nick: str) -> str:
+    """A nick beside marks and fingerprints: in quotes if it has signs of ours in it."""
+    return repr(nick) if _LIKE_OURS.search(unicodedata.normalize("NFKC", nick)) else nick
+
+
+def who(nick: str, key: bytes) -> str:
+    """A person with the fingerprint, for a note. A name that has one in it would stand before the
+    real one, and be compared in its place: it is told as what it is."""
+    if _LIKE_A_FINGERPRINT.search(unicodedata.normalize("NFKC", nick)):
+        nick = f"{nick!r} (a name that only looks like a fingerprint)"
+    return f"{nick} [{fingerprint(key)}]"
 
 
 def show_code(code) -> str:

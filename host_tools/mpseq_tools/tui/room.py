@@ -84,7 +84,7 @@ class Invite:
     def words(self) -> str:
         """Who invites to what; safe to show."""
         one = self.invitation
-        who = f"{one.inviter_nick} [{fingerprint(one.inviter)}]"
+        who = marks.who(one.inviter_nick, one.inviter)
         return clean(f"{who} invites you to {one.name!r}")
 
 
@@ -161,9 +161,10 @@ class Room(Hearing):
     def show_message(self, event, text: str):
         """A text, or what stands for data."""
         alone = len(self.chat.members) == 1 if self.chat else False
+        rows = [clean(row) for row in text.splitlines()] or [""]
         self._put(
             Line(
-                "text", _rows(text) or [""], time.time(), clean(event.nick), event.key,
+                "text", rows, time.time(), clean(marks.name(event.nick)), event.key,
                 event.number, event.own, self.mark_of(event.key),
                 "alone" if alone else "sent",
             )
@@ -206,7 +207,7 @@ class Room(Hearing):
                 here = label in self.present
             out.append(
                 marks.Seat(
-                    clean(member.nick), member.key, self.mark_of(member.key), here,
+                    clean(marks.name(member.nick)), member.key, self.mark_of(member.key), here,
                     self.suspected.get(member.key),
                 )
             )
@@ -330,4 +331,5 @@ class Room(Hearing):
 
 
 def _rows(text):
-    return [clean(row) for row in text.splitlines()]
+    # Our own line breaks only: others that a nick can have (U+2028) would begin a line of ours.
+    return [clean(row) for row in text.removesuffix("\n").split("\n")] if text else []

@@ -1,6 +1,5 @@
 """What lies over the conversation for a moment: help, my key, a question, a password, a fault."""
 
-import segno
 from rich.text import Text
 from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
@@ -121,6 +120,8 @@ class MeScreen(Over):
 
 def qr_rows(text: str, width: int):
     """Rows of half blocks, dark on light, for a window so wide; None when it is too narrow."""
+    import segno  # takes a while to load
+
     matrix = [list(map(bool, row)) for row in segno.make(text, error="l", micro=False).matrix]
     border = min(4, (width - len(matrix)) // 2)
     if border < 1:

@@ -13,7 +13,7 @@ from mpseq.errors import LocalError, MpseqError
 from mpseq_aio import chat as aio
 from mpseq_aio import link
 
-from .. import keys, rooms, transcript
+from .. import keys, rooms
 from ..faults import Fault
 from ..people import People
 from .room import Room, Silent
@@ -77,7 +77,11 @@ class Talk:
             raise ChatFault(f"{address} is open already", "turn to it with /room")
         recorded = options.record and first
         recorder = None
-        draws = transcript.Draws() if recorded else os.urandom
+        draws = os.urandom
+        if recorded:
+            from .. import transcript
+
+            draws = transcript.Draws()
         try:
             carrier = there.room(label=options.label)
             chat = aio.Chat(
@@ -198,6 +202,8 @@ class Talk:
             await asyncio.gather(*[self._close(room) for room in self.rooms])
         finally:
             if self._recorder:
+                from .. import transcript
+
                 transcript.save(self._recorder.transcript(), self.options.record)
 
 
