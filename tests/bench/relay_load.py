@@ -158,14 +158,15 @@ class Crowd:
         for pipe in self._pipes:
             pipe.send(wanted)
         clients = [client for some in self._all() for client in some]
-        for pipe in self._pipes:
-            pipe.send(None)
         for client in clients:
             client["wanted"] = wanted and wanted[client["room"]]
         return clients
 
     def end(self):
-        """Ends the processes."""
+        """They leave, and end."""
+        for pipe in self._pipes:
+            with contextlib.suppress(OSError):
+                pipe.send(None)
         for process in self._processes:
             process.join(10)
             process.kill()
