@@ -12,7 +12,8 @@ import time
 import pytest
 
 from mpseq import events, fingerprint
-from mpseq_tools import keys
+from mpseq_aio.inbox import Connected, Disconnected, Entered, Gone
+from mpseq_tools import keys, people
 from mpseq_tools.chat import Console, LineChat, parse_key, show_text
 
 
@@ -331,6 +332,51 @@ def test_a_text_cannot_pass_for_a_line_of_ours_or_command_the_terminal():
     out = shown(events.Text("ben", bytes(32), 7, text, False))
     assert "\n" not in out and "\x1b" not in out and "\u202e" not in out
     assert show_text("a\r\nb") == "a ⏎ b"
+
+
+def test_a_name_cannot_pass_for_a_line_of_ours_or_for_a_fingerprint():
+    key = bytes(range(32))
+    nick = "x\u2028* session code: 123 456"  # 30 bytes
+    for event in (events.GuestReady(nick, key), events.Missing(nick, key, 1, 2)):
+        out = shown(event)
+        assert "\n" not in out and "\\u2028" in out
+    assert "\n" not in shown(Disconnected("gone\nCure: call 123"), Inside())
+    # With a fingerprint in it that would stand where the real one is looked for.
+    out = shown(events.GuestReady("ben [ABCD-EFGH-JKMN-PQRS-TVWX]", key))
+    assert out.index("only looks like a fingerprint") < out.index(f"[{fingerprint(key)}]")
+    assert "looks like" not in shown(events.GuestReady("ben (at home) [red]", key))
+
+
+def test_strangers_who_come_and_go_push_nothing_away():
+    lines = []
+    room = LineChat(Inside(), Console(lines.append, colour=False))
+    room.show(Connected("ana", tuple(f"stranger-{i}" for i in range(4000))))
+    assert len(lines) == 1 and len(lines[0]) < 1000 and "and 3969 more" in lines[0]
+    for number in range(4000):
+        room.show(Entered(f"stranger-{number}"))
+        room.show(Gone(f"stranger-{number}"))
+    assert 10 < len(lines) < 200
+    room._passed -= 60  # a minute later
+    room.show(Entered("ben"))
+    assert "ben is in the room" in lines[-1] and "more came and went before" in lines[-1]
+
+
+def test_who_plays_a_known_name_under_many_keys_is_one_warning(home):
+    known = people.People.load()
+    known.verify(bytes([9]) + bytes(31), "ben")
+    room = LineChat(Inside(), Console(lambda line: None, colour=False), people=known)
+    for number in range(1, 40):
+        told = Invitation(bytes([number]) * 32)
+        room.show(events.Invited(told))
+    assert len(room.warnings) == 1 and "(39 times)" in room.warnings[0].text()
+
+
+class Invitation:
+    inviter_nick = "ben"
+    name = "garden"
+
+    def __init__(self, inviter):
+        self.inviter = inviter
 
 
 def test_keys_are_64_hex_digits():
