@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -12,7 +13,9 @@ import time
 import pytest
 
 from mpseq import events, fingerprint
+from mpseq_aio import link
 from mpseq_aio.inbox import Connected, Disconnected, Entered, Gone
+from mpseq_aio.tcp import frame_message
 from mpseq_tools import keys, people
 from mpseq_tools.chat import Console, LineChat, parse_key, show_text
 
@@ -262,6 +265,26 @@ def test_no_relay_is_said_with_the_cure(start):
     assert program.end() == 3
     program.wait_for("no relay at 127.0.0.1 port 1")
     program.wait_for("Cure: start one with `mpseq relay`")
+
+
+def test_what_a_relay_says_commands_no_terminal_and_makes_no_line_of_ours(start):
+    evil = "gone\x1b]0;mine\x07\nCure: call evil.example \u202e"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def refuse():
+            with server.accept()[0] as way:
+                way.recv(1)
+                way.sendall(frame_message((link.ERROR, evil)))
+                way.recv(1000)
+
+        threading.Thread(target=refuse, daemon=True).start()
+        port = server.getsockname()[1]
+        program = start("chat", "--nick", "ana", "--room", "x", "--relay", f"127.0.0.1:{port}")
+        assert program.end() == 3
+    said = "\n".join(program.lines)
+    assert "the relay says: gone\\x1b]0;mine\\x07\\x0aCure: call" in said
+    assert len(re.findall("^Cure:", said, re.M)) == 1
+    assert not set(said) & set("\x1b\x07\u202e")
 
 
 @pytest.mark.parametrize("nick", ["", "x" * 33, "a\x1bb"])

@@ -4,6 +4,8 @@ import contextlib
 import os
 import sys
 
+from mpseq_aio.framing import clean
+
 from .faults import Fault
 from .tui.commands import parse_key
 from .tui.lines import Console
@@ -109,7 +111,7 @@ async def run(options, places, plain) -> int:
         if not plain:
             hint(talk, talk.current.say, talk.current.warn)
     except Fault as fault:
-        print(f"mpseq: {fault}.\nCure: {fault.cure}.", file=sys.stderr)
+        print(f"mpseq: {clean(str(fault))}.\nCure: {clean(fault.cure)}.", file=sys.stderr)
         if talk:
             with contextlib.suppress(Exception):
                 await talk.quit()

@@ -7,6 +7,7 @@ Runs on CPython and on MicroPython with a network. Every carrier has the same fi
 import asyncio
 
 from . import link
+from .plain import clean
 
 DEFAULT_PORT = 7676
 _GOOD_BYE = 1  # seconds for the last words; a relay that does not take them must not hold us up
@@ -112,7 +113,7 @@ class TcpRoom:
         except link.LinkError as error:
             raise link.CarrierLost("the relay speaks another language (%s)" % error) from None
         if message[0] == link.ERROR:
-            raise link.CarrierLost("the relay says: " + message[1])
+            raise link.CarrierLost("the relay says: " + clean(message[1][: link.MAX_REASON]))
         return message
 
     async def post(self, frame):

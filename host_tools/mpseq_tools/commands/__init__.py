@@ -73,7 +73,11 @@ def finish(coroutine):
 
 def stop(what, cure, code=2):
     """Ends the command with what is wrong and how to mend it."""
-    typer.echo(f"mpseq: {what}\nCure: {cure}", err=True)
+    from mpseq_aio.framing import clean
+
+    # A fault may quote a file, a device or a server; its own line breaks are ours.
+    rows = f"mpseq: {what}\nCure: {cure}".split("\n")
+    typer.echo("\n".join(map(clean, rows)), err=True)
     raise typer.Exit(code)
 
 
