@@ -37,6 +37,14 @@ TEXT_SWALLOWED = _REPORT % """
     if value.get("event") != "Text" or value["fields"][4]:
         await _report(self, value)
 """
+# Says that a text never came which it has acknowledged.
+TEXT_DENIED = _REPORT % """
+    if value.get("event") == "Text" and not value["fields"][4] and value["fields"][3][:2] in (
+        "5:", "6:"
+    ):
+        value = {"event": "Missing", "fields": value["fields"][:2] + [0, 0]}
+    await _report(self, value)
+"""
 ANOTHER_CODE = _ONCE % """
     answer = await _once(self, what, command)
     if what == "state" and answer["digits"]:

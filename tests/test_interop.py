@@ -52,6 +52,15 @@ def test_what_is_wrong_fails_and_is_named(extra, scenario, why, monkeypatch):
     assert made.summary.startswith("interop: 0 of 1 passed, 1 failed (2 devices, 1 pair, ")
 
 
+def test_a_text_that_is_confirmed_was_seen_by_all(monkeypatch):
+    monkeypatch.setattr(scenarios, "Losses", lambda random: Losses(random, share=0))
+    assert only_result(fakes.bench("", ["losses"])).verdict == benches.PASSED
+    result = only_result(fakes.bench(fakes.TEXT_DENIED, ["losses"]))
+    assert result.verdict == benches.FAILED
+    assert "was told that all have seen" in result.detail, result.detail
+    assert result.detail.endswith("and cpython-2 has not")
+
+
 def test_wrong_bytes_are_not_the_published_ones():
     made = fakes.bench(fakes.OTHER_BYTES, ["vectors"])
     verdicts = {(one.members[0], one.part): one.verdict for one in made.results}

@@ -213,6 +213,26 @@ class Play:
             )
         return shown
 
+    def audit_confirmed(self):
+        """What one was told is confirmed, all have shown; of those who were in all the time."""
+        shown = {one.name: self.audit_texts(one) for one in self.stations}
+        for one in self.stations:
+            waiting = []
+            for event in one.events:
+                kind, fields = event.get("event"), event.get("fields")
+                if kind == "Text":
+                    waiting.append((fields[2], fields[3]))
+                elif kind == "SessionStarted":
+                    waiting = []
+                elif kind == "Confirmed":
+                    for number, text in waiting:
+                        for other in self.stations if number <= fields[0] else ():
+                            need(
+                                text in shown[other.name],
+                                f"{one.name} was told that all have seen {text!r},"
+                                f" and {other.name} has not",
+                            )
+
     def losses(self, *members):
         """What somebody did not hear, by whom it was said and whether that is named: a list of
         (hearer, author, text, named)."""

@@ -188,8 +188,7 @@ async def _spoiled(play, spoil):
                 await asyncio.sleep(play.random.uniform(0, 0.2))
         await _rest(play, 4)
     finally:
-        for station in play.stations:
-            station.clean_up()
+        faults = sum([station.clean_up() for station in play.stations])
     # The line is good again. What was lost at its end is seen by what comes behind it.
     for author in play.stations:
         await play.send(author)
@@ -198,13 +197,13 @@ async def _spoiled(play, spoil):
     for hearer, author, text, named in missed:
         need(named or hearer == author, f"{hearer} never heard {text!r} of {author}, unnamed")
         need(hearer != author, f"{author} said {text!r} and never learnt that it was posted")
-    play.tell(f"{len(missed)} texts lost on the way, each named by who missed it")
+    play.tell(f"{faults} faults; {len(missed)} texts lost, each named by who missed it")
     await _heal(play)
     await play.talk(*play.stations)
     await play.one_transcript(*play.stations)
+    await together([one.catch_up() for one in play.stations])
+    play.audit_confirmed()
     for one in play.stations:
-        await one.catch_up()
-        play.audit_texts(one)
         for kind in ("Fault", "Dropped", "Error", "Convicted", "Unsent", "Undelivered"):
             for fields in one.seen(kind):
                 raise Failed(f"{one.name} reports {kind}: {fields}")

@@ -379,11 +379,15 @@ class Station:
             self.note("!", f"the bench hit the room: {self._wire.place.losses.hits}")
         self._wire.place.losses = losses
 
-    def clean_up(self):
-        """No faults any more."""
-        if self._wire:
-            self.make_noise(None, None)
-            self.lose(None)
+    def clean_up(self) -> int:
+        """No faults any more; returns how many there were."""
+        if not self._wire:
+            return 0
+        cable, place = self._wire.cable, self._wire.place
+        count = sum(len(one.hits) for one in (cable.into, cable.out, place.losses) if one)
+        self.make_noise(None, None)
+        self.lose(None)
+        return count
 
     def cut_when(self, trip):
         """Cuts its line at a message; see line.WatchedLink. Returns an asyncio.Event."""
