@@ -537,13 +537,15 @@ class Gate:
         return message
 
 
-@pytest.mark.parametrize("ahead, kept", ((20, False), (mqtt.AHEAD, True)))
+@pytest.mark.parametrize(
+    "lines, ahead, kept", ((("set_tcp_nodelay true",), 20, False), (ROOM, mqtt.AHEAD, True))
+)
 @quiet
-async def test_what_a_full_queue_loses_is_named(tmp_path, monkeypatch, ahead, kept):
+async def test_what_a_full_queue_loses_is_named(tmp_path, monkeypatch, lines, ahead, kept):
     """Mosquitto's own default is a queue of 1,000 behind 20 on the way: a slow reader loses what
-    does not fit, in silence. Ours lets it send ahead, so that its queue stays empty."""
+    does not fit, in silence. A room wants no limit; Chat names what is missing."""
     monkeypatch.setattr(mqtt, "AHEAD", ahead)
-    with Mosquitto(tmp_path, ("set_tcp_nodelay true",)) as broker:
+    with Mosquitto(tmp_path, lines) as broker:
         address = broker.address("garden")
         carriers = [rooms.at(address).room() for _ in range(2)]
         gate = Gate(carriers[1])
