@@ -1,7 +1,6 @@
 """The screen of `mpseq chat`: shows the rooms of a Talk, and gives it what somebody types."""
 
 import asyncio
-import signal
 import sys
 import time
 
@@ -15,6 +14,7 @@ from ..faults import Fault
 from . import completion, panes, screens, style
 from .conversation import Conversation
 from .entry import Entry
+from .signals import when_told_to_end
 from .talk import ChatFault
 
 _SOON = 0.03  # seconds in which changes are gathered before the screen is looked at again
@@ -80,9 +80,7 @@ class ChatApp(App):
     async def use(self, talk):
         """Shows a Talk until somebody quits, or a signal says so; returns the exit code."""
         self.talk = talk
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.exit)
+        when_told_to_end(self.exit)
         await self.run_async()
         for room in talk.rooms:
             for warning in room.warnings:  # nobody has dismissed them

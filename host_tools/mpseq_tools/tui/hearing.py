@@ -157,8 +157,8 @@ class Hearing:
         self.suspected = {}
         for verb, people in (("joined", event.joined), ("left", event.left)):
             if people:
-                self.say(f"* {verb}: {', '.join(member.nick for member in people)}")
-        nicks = ", ".join(member.nick for member in event.members)
+                self.say(f"* {verb}: {', '.join(marks.name(one.nick) for one in people)}")
+        nicks = ", ".join(marks.name(member.nick) for member in event.members)
         self.say(f"* session {event.number} of {self.chat.name!r}: {nicks}")
         if event.code:
             self.say(f"* session code: {marks.show_code(event.code)}")

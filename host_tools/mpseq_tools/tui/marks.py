@@ -33,7 +33,7 @@ _LOOKS = str.maketrans(
     }
 )  # fmt: skip
 
-_LIKE_OURS = re.compile(r"[\[\](){}<>:#│!]")
+_LIKE_OURS = re.compile(r"[\[\](){}<>:,#│!+?]")
 _LIKE_A_FINGERPRINT = re.compile(r"[\[({<]\s*\w{4}[-‐-―−]\w{4}|(\w{4}[-‐-―−]){2}\w{4}")
 
 

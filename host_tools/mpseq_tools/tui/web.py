@@ -12,7 +12,6 @@ import hmac
 import json
 import os
 import pathlib
-import signal
 import sys
 import tempfile
 import webbrowser
@@ -23,6 +22,7 @@ from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
 
 from . import served
+from .signals import when_told_to_end
 from .talk import ChatFault
 
 GRACE = 30  # seconds without a window until the chat says good-bye
@@ -156,6 +156,7 @@ class Chat:
         self.window = None
         self._waiting = None  # until nobody comes back
         self._windows = set()
+        self._tasks = set()
         self._beginning = asyncio.Lock()
 
     # --- who may
@@ -233,6 +234,7 @@ class Chat:
         before, self.window = self.window, window
         if self._waiting:
             self._waiting.cancel()
+            self._waiting = None
         if before is not None:
             with contextlib.suppress(ConnectionError):
                 await before.send_bytes(_ELSEWHERE)
@@ -262,11 +264,11 @@ class Chat:
             download_manager=DownloadManager(),
         )  # fmt: skip
         await self.service.start(width, height)
-        asyncio.ensure_future(self._attend(self.service))
+        self._start(self._attend(self.service))
 
     async def _attend(self, service):
         await asyncio.wait([service.ended])
-        if service is self.service and self._waiting is None:
+        if service is self.service:
             self.code = await service.exit_code()
             self.ended.set()
 
@@ -296,6 +298,7 @@ class Chat:
 
         async def wait():
             await asyncio.sleep(self.grace)
+            self._waiting = None  # too late to come back: whoever comes now begins anew
             service = self.service
             async with self._beginning:
                 if service:
@@ -303,19 +306,21 @@ class Chat:
                     await service.finish()
 
         if self.service and not self.service.ended.done():
-            self._waiting = task = asyncio.ensure_future(wait())
-            task.add_done_callback(self._came_back)
+            self._waiting = self._start(wait())
 
-    def _came_back(self, task):
-        if self._waiting is task:
-            self._waiting = None
+    def _start(self, work):
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def close(self):
         """Ends the session and all windows."""
         if self._waiting:
             self._waiting.cancel()
-        if self.service:
-            await self.service.finish()
+        async with self._beginning:
+            if self.service:
+                await self.service.finish()
         for window in list(self._windows):
             with contextlib.suppress(Exception):
                 await window.close()
@@ -350,9 +355,7 @@ async def serve(options, places, port=0, open_browser=False, say=print) -> int:
             say("Whoever has this address has your conversation: do not pass it on. Ctrl-C ends.")
             if open_browser:
                 await asyncio.to_thread(webbrowser.open, stack.enter_context(_redirect(url)))
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                loop.add_signal_handler(number, chat.ended.set)
+            when_told_to_end(chat.ended.set)
             await chat.ended.wait()
         except OSError as error:
             fault = ChatFault(f"port {port}: {error.strerror}", "--port 0 takes a free one", 3)
