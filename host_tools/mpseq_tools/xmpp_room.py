@@ -61,6 +61,8 @@ _POSTING = {
     "forbidden": "you have no voice in it. Cure: its owner must give it to all members",
     "item-not-found": "it is not there any more",
     "not-acceptable": "you are not in it any more",
+    "remote-server-not-found": "its server cannot be reached from yours",
+    "remote-server-timeout": "its server cannot be reached from yours",
     "policy-violation": "its server refused a frame. Cure: one that takes stanzas of 24 kB",
     "resource-constraint": "its server is out of room. Cure: raise its limits",
 }
@@ -349,7 +351,7 @@ def _condition(xml):
 
 def _words(xml):
     text = xml.findtext(f"{_CLIENT}error/{_ERRORS}text")
-    return f' ("{text[:200]}")' if text else ""
+    return f' ("{clean(text[:200])}")' if text else ""
 
 
 def _is_label(nick):
