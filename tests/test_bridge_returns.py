@@ -446,7 +446,7 @@ def test_what_was_said_while_the_cable_was_out_comes_when_it_is_back(tmp_path):
                 assert await room.open() == ("board", "ana")
                 for number in range(300):
                     heard = await next_of(room, link.FRAME)
-                    while heard[2] in (b"up", b"down"):  # again: it was on its way when the cable went
+                    while heard[2] in (b"up", b"down"):  # which were on their way then
                         heard = await next_of(room, link.FRAME)
                     assert heard == (link.FRAME, "ana", b"%d" % number)
                 await talk(room, ana)
@@ -473,6 +473,9 @@ def test_a_board_that_began_anew_takes_another_seat(tmp_path):
                     assert await next_of(ana, link.ENTER) == (link.ENTER, "board again")
                     await ana.post(b"down")
                     assert (await next_of(board.room, link.FRAME))[2] == b"down"
+                    await next_of(ana, link.FRAME)
+                    # What it posts is of this room: nobody asks it to come back to the other.
+                    await talk(board.room, ana, "board again")
 
     tell()
 

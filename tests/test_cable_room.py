@@ -139,3 +139,103 @@ async def test_a_full_gateway_says_so():
 def test_a_bridge_needs_one_side(wrong):
     command = [sys.executable, "-m", "mpseq_tools", "bridge", *wrong]
     assert subprocess.run(command, capture_output=True, timeout=20).returncode == 2
+
+
+class Crowd:
+    """A room as a chat server or a broker may have it: full of strangers with long labels, and
+    without a limit of ours for a frame."""
+
+    room = "shed"
+    label = "mini"
+
+    def __init__(self, name, label, max_frame):
+        self.said = asyncio.Queue()
+
+    async def open(self):
+        return ("mini", *(f"{number:04}".ljust(60, "x") for number in range(1000)))
+
+    async def recv(self):
+        return await self.said.get()
+
+    async def post(self, frame):
+        if frame == b"too long for it":
+            raise link.TooLong("the broker refuses it")
+        self.said.put_nowait((link.FRAME, "mini", frame))
+
+    async def ping(self):
+        pass
+
+    async def close(self):
+        pass
+
+
+class Crowded:
+    name = "shed"
+    room = Crowd
+
+
+@story
+async def test_a_crowd_of_strangers_keeps_nobody_out():
+    lines = []
+    door = gateway.Gateway("127.0.0.1", 0, Crowded, lines.append)
+    await door.start()
+    for most in (link.MAX_FRAME, 2000):
+        mini = tcp.TcpRoom("127.0.0.1", door.port, "shed", "mini", most, patience=5)
+        labels = await mini.open()
+        assert labels[0] == "mini" and 10 < len(labels) < 300
+        assert sum(len(label.encode()) + 1 for label in labels) <= most + 512
+        # A frame that is not taken there costs nobody the connection.
+        await mini.post(b"too long for it")
+        await mini.post(b"here")
+        assert await next_of(mini, link.FRAME) == (link.FRAME, "mini", b"here")
+        assert any("was not posted" in line for line in lines)
+        await mini.close()
+    await door.stop()
+
+
+@story
+async def test_a_room_of_many_long_labels_on_a_relay_can_be_entered():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(link, "MAX_MESSAGE", 1000)  # instead of some hundred people
+        async with a_relay() as relay:
+            names = [f"{number:03}".ljust(64, "x") for number in range(20)]
+            people = [await enter(relay, name) for name in names]
+            assert people[-1].labels[0] == names[-1] and 10 < len(people[-1].labels) < 20
+            for one in people:
+                await one.close()
+
+
+@story
+async def test_whoever_takes_nothing_from_a_gateway_loses_its_place():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gateway, "IDLE", 1.0)
+        async with a_gateway() as (relay, door, _):
+            ana = await enter(relay, "ana", "shed")
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.port, limit=1024)
+            hello = (link.HELLO, link.VERSION, link.MAX_FRAME, "shed", "mini")
+            writer.write(tcp.frame_message(hello))
+            assert await next_of(ana, link.ENTER) == (link.ENTER, "mini")
+
+            async def pings():  # it shows signs of life, and reads nothing
+                with contextlib.suppress(OSError):
+                    while True:
+                        writer.write(tcp.frame_message((link.PING,)))
+                        await writer.drain()
+                        await asyncio.sleep(0.1)
+
+            async def listens():
+                while True:
+                    if await ana.recv() == (link.LEAVE, "mini"):
+                        return
+
+            pinging = asyncio.ensure_future(pings())
+            listening = asyncio.ensure_future(listens())
+            for _ in range(600):
+                await ana.post(bytes(16000))
+            await asyncio.wait_for(listening, 20)
+            async with asyncio.timeout(20):
+                while door._tasks:
+                    await asyncio.sleep(0.05)
+            pinging.cancel()
+            writer.transport.abort()
+            await ana.close()

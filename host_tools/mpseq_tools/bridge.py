@@ -12,7 +12,7 @@ from mpseq_aio.framing import clean
 
 from . import probe, qemu, replug, serial_link
 from .rooms import AddressFault
-from .seat import Seat
+from .seat import Seat, fitting
 
 # What a device prints when no program of ours runs on it any more: a prompt, the end of a program
 # that was started through the raw REPL (Ctrl-D; what is left of a damaged frame may begin so too),
@@ -117,8 +117,12 @@ class Bridge:
                 await self._error("not in a room: say HELLO")
             else:
                 # When it fails, the receiving side tells the device.
-                with contextlib.suppress(link.CarrierLost):
+                try:
                     await self._seat.room.post(message[1])
+                except link.CarrierLost:
+                    pass
+                except link.LinkError as error:  # a broker that takes no such frame
+                    self._console(clean(f"a frame was not posted: {error}"))
         elif kind == link.HELLO:
             # The device repeats HELLO until it is answered; being at it is enough.
             self.asked = self.spoke = True
@@ -128,6 +132,7 @@ class Bridge:
                 self._console(f"{self._seat.room.label} is back in room {self._seat.room.room}")
             elif message != self._hello:
                 await self._leave()
+                self._back = None
                 self._hello = message
                 self._serving = asyncio.ensure_future(self._serve(message))
         elif kind == link.PING:
@@ -162,10 +167,10 @@ class Bridge:
             labels = await room.open()
             self._seat = Seat(room, labels, hello)
             self._hello = None
-            await self.link.send((link.WELCOME, labels))
+            await self.link.send((link.WELCOME, fitting(labels, max_frame)))
             self._console(f"{room.label} is in room {room.room}")
             await self._seat.run(self._write)
-        except (link.CarrierLost, AddressFault) as error:
+        except (link.CarrierLost, link.LinkError, AddressFault) as error:
             self._console(clean(str(error)))
             with contextlib.suppress(link.CarrierLost):
                 await self._error(str(error))

@@ -7,6 +7,7 @@ the order of that room is the order of all. Two rooms with an order each cannot 
 
 import asyncio
 import contextlib
+import time
 
 from mpseq_aio import link, tcp
 from mpseq_aio.framing import clean
@@ -15,6 +16,7 @@ from .bridge import Bridge, look, say
 
 MAX_CLIENTS = 64
 IDLE = 90.0  # seconds without a sign of life; clients PING
+_LAST_WORDS = 2  # seconds
 
 
 class _Line:
@@ -23,8 +25,14 @@ class _Line:
     def __init__(self, reader, writer):
         self._reader = reader
         self._writer = writer
+        self.is_inside = lambda: False  # in a room
+        self._outside = time.monotonic()  # since when it is in none
 
     async def recv(self):
+        if self.is_inside():
+            self._outside = time.monotonic()
+        elif time.monotonic() - self._outside > IDLE:  # it must not take others' place here
+            raise link.CarrierLost(f"in no room for {IDLE:g} s")
         try:
             return await asyncio.wait_for(tcp.read_message(self._reader), IDLE)
         except asyncio.TimeoutError:
@@ -35,12 +43,18 @@ class _Line:
     async def send(self, message):
         try:
             self._writer.write(tcp.frame_message(message))
-            await self._writer.drain()
+            async with asyncio.timeout(IDLE):
+                await self._writer.drain()
+        except TimeoutError:
+            self._writer.transport.abort()
+            raise link.CarrierLost(f"it has taken nothing for {IDLE:g} s") from None
         except OSError as error:
             raise link.CarrierLost(f"connection lost ({error})") from None
 
     def close(self):
         self._writer.close()
+        # What is still in its buffer is written first, for whoever takes it within a moment.
+        asyncio.get_running_loop().call_later(_LAST_WORDS, self._writer.transport.abort)
 
 
 class Gateway:
@@ -78,6 +92,7 @@ class Gateway:
         task = asyncio.current_task()
         self._tasks.add(task)
         bridge = Bridge(None, self.rooms, console=self._say, line=line)
+        line.is_inside = lambda: bridge.connected
         try:
             await bridge.run()
         except link.CarrierLost as error:

@@ -21,6 +21,7 @@ from mpseq_aio import link, tcp
 from .relay_client import READ, REASONS, Client, Dropped
 from .relay_limits import Addresses, Limits
 from .relay_log import in_words
+from .seat import fitting
 
 if TYPE_CHECKING:
     import ssl
@@ -297,7 +298,8 @@ class Relay:
         room[label] = client
         room.smallest = min(room.smallest, client.max_frame)
         client.awaits_life()
-        client.push(tcp.frame_message((link.WELCOME, (label, *(x for x in room if x != label)))))
+        there = fitting((label, *(x for x in room if x != label)))
+        client.push(tcp.frame_message((link.WELCOME, there)))
         self._tell("entered", client, members=len(room))
 
     def exit(self, client, kind):

@@ -13,9 +13,23 @@ from mpseq_aio import link
 HOLD = 60.0  # seconds; after that the others have parted from it, or are about to
 MAX_KEPT = 512 * 1024  # bytes that are kept for a device that is away
 PING = 20.0  # seconds between signs of life to the room
+_MOST_LABELS = 4096  # of people who are in the room
 _OVERHEAD = 64  # bytes of a message that are not its frame, at most about
 # Bytes behind which what was written has reached the device: more than are ever on the way to it.
 _UNSURE = 1024
+
+
+def fitting(labels, max_frame=link.MAX_FRAME):
+    """As many of these labels as a WELCOME can hold for whom no longer frame is meant: a crowd of
+    strangers must not keep anyone out."""
+    left = min(max_frame, link.MAX_FRAME) + link.MAX_MESSAGE - link.MAX_FRAME - 3
+    out = []
+    for label in labels:
+        left -= 1 + len(label.encode())
+        if left < 0:
+            break
+        out.append(label)
+    return tuple(out)
 
 
 class Seat:
@@ -49,7 +63,7 @@ class Seat:
 
     def back(self):
         """It is there again, has asked for its room, and is told who is there."""
-        self._kept.appendleft((link.WELCOME, tuple(self.labels)))
+        self._kept.appendleft((link.WELCOME, fitting(self.labels, self.hello[2])))
         self._gone.clear()
         self._here.set()
         self._news.set()
@@ -66,6 +80,10 @@ class Seat:
                 task.result()
         finally:
             self.stop()
+            # Again: a wait_for whose result comes at that moment swallows it (CPython 3.11).
+            while left := [task for task in tasks if not task.done()]:
+                await asyncio.wait(left, timeout=1)
+                self.stop()
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def stop(self):
@@ -83,7 +101,8 @@ class Seat:
             if message[0] == link.PONG:
                 continue
             if message[0] == link.ENTER:
-                self.labels.append(message[1])
+                if len(self.labels) < _MOST_LABELS:
+                    self.labels.append(message[1])
             elif message[0] == link.LEAVE and message[1] in self.labels[1:]:
                 self.labels.remove(message[1])
             self._keep(message)
