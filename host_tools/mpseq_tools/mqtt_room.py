@@ -99,7 +99,10 @@ class _Way:
         except aiomqtt.MqttError as error:
             where = f"{self._room.host} port {self._room.port}"
             raise link.CarrierLost(f"no broker at {where} ({error})") from None
-        self._loop.add_reader(self._paho.socket(), self._readable)  # in the place of aiomqtt's
+        way = self._paho.socket()
+        if way is None:
+            raise link.CarrierLost("the broker closed the connection")
+        self._loop.add_reader(way, self._readable)  # in the place of aiomqtt's
         self._reading = asyncio.ensure_future(self._read())
         return 0
 

@@ -42,7 +42,8 @@ OVERHEAD = 512  # bytes of a packet around a frame: topics, labels, properties
 _ECHO = 10  # seconds in which my own words come back
 _REASONS = {
     0x84: "it speaks no MQTT 5. Cure: a broker that does, like Mosquitto 1.6 or later",
-    0x86: "bad user name or password. Cure: mqtt://USER:PASSWORD@HOST/ROOM",
+    0x86: "bad user name or password. Cure: mqtt://USER@HOST/ROOM and --password-file; on a board"
+    " USER:PASSWORD@",
     0x87: "not authorised. Cure: user and password, or rights on ROOM and ROOM/# (its ACL)",
     0x88: "it is not available",
     0x89: "it is busy",
@@ -274,16 +275,17 @@ class MqttRoom:
 
     async def _drop(self, good_bye):
         way, self._way = self._way, None
+        if way is None:
+            return
+        # Chat closes what has gone silent, too; its session must not end with that.
+        alive = self._reason is None and now() - self._heard < 1000 * KEEP_ALIVE
+        self.lost("closed")  # first, so that whoever does not hear that it is cancelled ends too
         greeting, self._greeting = self._greeting, None
         if greeting is not None:
             greeting.cancel()
             while not greeting.done():
                 await asyncio.sleep(0)
-        if way is not None:
-            # Chat closes what has gone silent, too; its session must not end with that.
-            alive = self._reason is None and now() - self._heard < 1000 * KEEP_ALIVE
-            self.lost("closed")
-            await way.close(good_bye and alive)
+        await way.close(good_bye and alive)
 
     async def _say_here(self):
         self._said = now()
