@@ -189,6 +189,8 @@ async def strangers(make):
                 await within(eva._publish(topic, payload))
     await within(eva._publish(eva.room, b"\x82\x01xretained", b"", True))
     await within(eva._publish(ana.topic, b""))  # says that ana is gone
+    # Nobody's presence, for the broker to give to everyone who comes.
+    await within(eva._publish(eva.here + "x" * 200, b"\x83\x01x", b"", True))
     late = make("late")
     await within(late.open())
     await within(eva._publish(eva.room, b"", b"", True))

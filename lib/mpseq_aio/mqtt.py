@@ -322,7 +322,7 @@ class MqttRoom:
                     message = link.decode(payload)
                     if message[0] != link.FRAME or len(message[2]) > self.max_frame:
                         message = None
-            elif topic.startswith(self.here):
+            elif topic.startswith(self.here) and len(topic) <= len(self.topic):
                 message = self._presence(topic, payload)
         except link.LinkError:  # anyone can publish anything
             pass

@@ -308,8 +308,14 @@ class Way:
             return
         length = int.from_bytes(await self._exactly(2), "big")
         size -= 4 + length
-        if flags & 4 or length > _MAX_TOPIC or size < 1:
+        if flags & 4 or size < 1:
             raise link.TooLong("PUBLISH with flags %d, topic of %d bytes" % (flags, length))
+        if length > _MAX_TOPIC:  # of no member; retained it would come again each time
+            await self._skip(length)
+            number = int.from_bytes(await self._exactly(2), "big")
+            await self._skip(size)
+            await self.ack(number)
+            return
         topic = await self._exactly(length)
         number = int.from_bytes(await self._exactly(2), "big")
         await self._room.room_left()
