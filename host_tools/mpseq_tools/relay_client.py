@@ -333,7 +333,7 @@ class Client(asyncio.BufferedProtocol):
                 self._raw.abort()
             return
         self._cancel()
-        self._after(self.limits.patience, self.abort)
+        self._gives(self.limits.patience)
         self._deaf = False
         self._transport.resume_reading()  # to learn that the other side has gone
         if tell or self._queue:
@@ -345,12 +345,17 @@ class Client(asyncio.BufferedProtocol):
         # To close a connection with unread bytes would take back the last words (RST).
         self._cancel()
         if self.relay.stopping or not self._transport.can_write_eof():
-            self._after(self.limits.patience, self.abort)
+            self._gives(self.limits.patience)
             if not self._transport.is_closing():
                 self._transport.close()
         else:
-            self._after(_LINGER if self._writable else self.limits.patience, self.abort)
+            self._gives(_LINGER if self._writable else self.limits.patience)
             self._transport.write_eof()
+
+    def _gives(self, seconds):
+        """So long for the last words; a relay that stops has a time for all."""
+        if not self.relay.stopping:
+            self._after(seconds, self.abort)
 
     def abort(self):
         """Closes the connection at once, whatever waits."""
