@@ -1,6 +1,7 @@
 """The screen of `mpseq chat`: shows the rooms of a Talk, and gives it what somebody types."""
 
 import asyncio
+import os
 import sys
 import time
 
@@ -19,6 +20,7 @@ from .talk import ChatFault
 
 _SOON = 0.03  # seconds in which changes are gathered before the screen is looked at again
 _SLOW = 0.7  # seconds after which a text on its way is mentioned
+_GOOD_BYE = 10  # seconds, at most, when there is nobody any more to see it
 _TWICE = 3  # seconds between two Ctrl-C
 _HINT_ROWS = 5
 
@@ -80,12 +82,24 @@ class ChatApp(App):
     async def use(self, talk):
         """Shows a Talk until somebody quits, or a signal says so; returns the exit code."""
         self.talk = talk
-        when_told_to_end(self.exit)
+        when_told_to_end(self.exit, self._hang_up)
         await self.run_async()
         for room in talk.rooms:
             for warning in room.warnings:  # nobody has dismissed them
                 print(f"!!! WARNING: {room.name}: {warning.text()}", file=sys.stderr)
         return self.return_code or 0
+
+    def _hang_up(self):
+        """The terminal is gone: Textual would wait for ever to write to it."""
+        if self._driver:
+            self._driver.write = lambda data: None
+        self._start(self._vanish())
+
+    async def _vanish(self):
+        try:
+            await asyncio.wait_for(self.talk.quit(), _GOOD_BYE)
+        finally:
+            os._exit(1)
 
     def compose(self):
         yield panes.Tabs()

@@ -5,9 +5,9 @@ import contextlib
 import signal
 
 
-def when_told_to_end(act):
-    """Calls `act()` in the running loop, where the platform has such signals."""
+def when_told_to_end(act, when_hung_up=None):
+    """Calls `act()` in the running loop, or for SIGHUP the other, where there are such signals."""
     loop = asyncio.get_running_loop()
-    for name in ("SIGTERM", "SIGHUP"):
+    for name, what in (("SIGTERM", act), ("SIGHUP", when_hung_up or act)):
         with contextlib.suppress(NotImplementedError, AttributeError):
-            loop.add_signal_handler(getattr(signal, name), act)
+            loop.add_signal_handler(getattr(signal, name), what)
