@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from xml.etree import ElementTree
 
 import pytest
 from prosody import Prosody
@@ -225,6 +226,36 @@ async def test_strangers_can_send_anything(server):
         await ana.post(b"still here")
         whole.append((await next_of(ana, link.FRAME))[1:])
         assert whole == [("eve", b"abc"), ("ana", b"still here")]
+
+
+@told
+async def test_what_others_in_the_room_send_is_no_answer_of_the_room(server):
+    """Prosody keeps most of this from us; other servers pass it on."""
+    async with people(server, "ana", "eve") as (ana, eve):
+        assert await next_of(ana, link.ENTER) == (link.ENTER, "eve")
+        to = f"garden@{server.service}"
+        stanzas = "urn:ietf:params:xml:ns:xmpp-stanzas"
+        gone = f"<error type='cancel'><item-not-found xmlns='{stanzas}'/></error>"
+        put_out = "<x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x>"
+        for text in (
+            f"<iq from='{to}/eve' type='result' id='mpseq-ping'/>",
+            f"<iq from='{to}/eve' type='error' id='mpseq-ping'>{gone}</iq>",
+            f"<iq from='{to}/eve' type='error' id='mpseq-open'>{gone}</iq>",
+            f"<message from='{to}/eve' type='error' id='mpseq-1'>{gone}</message>",
+            f"<presence from='{to}/eve'>{put_out}</presence>",
+            f"<presence from='{to}/eve' type='unavailable'>{put_out}</presence>",
+        ):
+            head, space, rest = text.partition(" ")
+            ana._hear(ElementTree.fromstring(f"{head} xmlns='jabber:client' {rest}"))
+            if head == "<iq":  # for the others Prosody would put eve out
+                await eve._stream.say(text.replace(f"from='{to}/eve'", f"to='{to}/ana'"))
+        await eve.post(b"end")
+        heard = []
+        while (link.FRAME, "eve", b"end") not in heard:
+            heard.append(await asyncio.wait_for(ana.recv(), 10))
+        assert heard == [(link.LEAVE, "eve"), (link.FRAME, "eve", b"end")]
+        await ana.ping()
+        assert await next_of(ana, link.PONG)
 
 
 USER = "http://jabber.org/protocol/muc"

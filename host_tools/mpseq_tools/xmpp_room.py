@@ -272,7 +272,9 @@ class XmppRoom:
             self._message(xml, nick)
         elif xml.tag == _CLIENT + "presence":
             self._presence(xml, nick)
-        elif xml.get("type") in ("result", "error") and xml.get("id", "").startswith("mpseq-"):
+        elif xml.get("type") in ("result", "error") and (
+            (xml.get("id"), nick) in (("mpseq-open", ""), ("mpseq-ping", self.label))
+        ):  # else from somebody in the room, whom the server lets say that
             self._reply(xml)
         else:
             return False
@@ -311,7 +313,7 @@ class XmppRoom:
             return
         user = xml.find(_USER + "x")
         codes = set() if user is None else {s.get("code") for s in user.findall(_USER + "status")}
-        own = "110" in codes or self._present and nick == self.label
+        own = nick == self.label if self._present else "110" in codes
         if kind == "unavailable":
             if own:
                 self._fail(_why(user, codes))
