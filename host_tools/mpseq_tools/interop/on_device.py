@@ -11,12 +11,14 @@ twice, and reports of events are numbered, kept for a while, and told again when
 |                                                    | again: as before, with new random bytes|
 | {"do": "body", "type", "seed": hex, "size"}        | digest of the bytes it sends           |
 | {"do": "log", "from": n, "most"?}                  | reports n and later, some of them      |
-| {"do": "exec", "source", "given"?, "forget"?}      | value, as the source leaves it         |
+| {"do": "exec", "source", "given"?, "packed"?,      | value, as the source leaves it;        |
+|  "forget"?}                                        | packed: given is zlib in base64        |
 | {"do": "reset"}                                    | none: the device begins anew           |
 """
 
 import gc
 import sys
+from binascii import a2b_base64
 
 import mpseq
 import mpseq_aio.agent as agent
@@ -53,6 +55,24 @@ def report_of(event, plain=agent._report_of):
             event.own,
         ]}
     return plain(event)
+
+
+def unpacker():
+    """Undoes zlib; None on a device that cannot."""
+    try:
+        import io
+
+        import deflate
+
+        return lambda data: deflate.DeflateIO(io.BytesIO(data), deflate.ZLIB).read()
+    except ImportError:
+        pass
+    try:
+        import zlib
+
+        return zlib.decompress
+    except ImportError:
+        return None
 
 
 def has_aes():
@@ -117,7 +137,10 @@ class BenchAgent(agent.Agent):
             return self._about()
         if what == "exec":
             self._names.pop("value", None)
-            self._names["given"] = command.get("given")
+            given = command.get("given")
+            if command.get("packed"):
+                given = str(unpacker()(a2b_base64(given)), "utf-8")
+            self._names["given"] = given
             exec(command["source"], self._names)
             value = self._names.get("value")
             if command.get("forget"):
@@ -162,6 +185,7 @@ class BenchAgent(agent.Agent):
             "native": native(),
             "aes": has_aes(),
             "free": agent._free(),
+            "unpacks": unpacker() is not None,
             "mpseq": mpseq.__version__,
         }
 
