@@ -165,8 +165,12 @@ def test_metrics_count_everything_and_name_nobody():
             fetch(port, "/metrics", "evil.example:1")
         with socket.socket() as one, pytest.raises(OSError):
             one.bind(("127.0.0.1", port))
+        with socket.create_connection(("127.0.0.1", port)) as one:  # is worth no line
+            one.sendall(b"GET /\x1b[2J HTTP/1.1\r\n\r\n")
+            assert b" 400 " in one.recv(1000)
         command.signal(signal.SIGTERM)
         assert command.end() == 0
+        assert not any("Traceback" in line or "Error" in line for line in command.lines)
 
 
 def test_a_port_for_metrics_that_is_taken_is_said():

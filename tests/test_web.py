@@ -45,7 +45,7 @@ class Web:
         address = f"tcp://127.0.0.1:{self.relay.port}/garden"
         self.server = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "mpseq_tools", "chat", "--nick", "ana", "--web", "--no-probe",
-            "--carrier", address, stdout=asyncio.subprocess.PIPE,
+            "--carrier", address, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "MPSEQ_HOME": str(self.home), "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
         line = (await asyncio.wait_for(self.server.stdout.readline(), 20)).decode()
@@ -251,6 +251,15 @@ def test_nobody_comes_in_without_the_token_or_from_another_site(tmp_path):
         for process in (web.server.pid, os.getpid()):
             shown = pathlib.Path(f"/proc/{process}/cmdline").read_text()
             assert web.token not in shown
+        # What any program here can send is worth no line on the terminal.
+        for first in ("OPTIONS *", "GET /\x1b[2J", "\x16\x03\x01", "GET " + "/" * 9000):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+            writer.write(f"{first} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            assert (await asyncio.wait_for(reader.readline(), 10)).split()[1] in (b"400", b"403")
+            writer.close()
+        web.server.send_signal(signal.SIGINT)
+        out, errors = await asyncio.wait_for(web.server.communicate(), 20)
+        assert errors == b"" and b"Traceback" not in out
 
     run(story, tmp_path)
 

@@ -1,5 +1,7 @@
 """What a relay counts, for Prometheus, at a port of this machine alone: no names, no addresses."""
 
+import logging
+
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -12,6 +14,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from .relay import LATENCIES, Relay
 
 HOST = "127.0.0.1"
+# aiohttp would print each request that it cannot read, and any program here can make many.
+_QUIET = logging.getLogger("mpseq.metrics")
+_QUIET.addHandler(logging.NullHandler())
+_QUIET.propagate = False
 
 
 class Collector:
@@ -76,7 +82,9 @@ class Metrics:
         application.add_routes(
             [web.get("/metrics", self._metrics), web.get("/healthz", self._health)]
         )
-        self._runner = web.AppRunner(application, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(
+            application, access_log=None, handle_signals=False, logger=_QUIET
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, HOST, self.port)
         await site.start()

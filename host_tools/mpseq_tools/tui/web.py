@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import hmac
 import json
+import logging
 import os
 import pathlib
+import re
 import sys
 import tempfile
 import webbrowser
@@ -27,6 +29,10 @@ from .talk import ChatFault
 
 GRACE = 30  # seconds without a window until the chat says good-bye
 _END = 10  # seconds that saying good-bye may take
+# aiohttp would print each request that it cannot read, and any program or page here can make some.
+_QUIET = logging.getLogger("mpseq.web")
+_QUIET.addHandler(logging.NullHandler())
+_QUIET.propagate = False
 _STATIC = pathlib.Path(textual_serve.__file__).parent / "static"
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -164,7 +170,7 @@ class Chat:
     @web.middleware
     async def guard(self, request, handler):
         """403 for whoever does not have the token, whatever the path."""
-        given = request.path.split("/")[1]
+        given = request.path.partition("/")[2].partition("/")[0]
         if request.host not in self.hosts or not hmac.compare_digest(
             given.encode(errors="replace"), self.token.encode()
         ):
@@ -183,7 +189,7 @@ class Chat:
         size = request.query.get("fontsize", "16")
         text = _PAGE.format(
             socket=f"ws://{request.host}/{self.token}/ws",
-            size=int(size) if size.isdecimal() and 4 <= int(size) <= 72 else 16,
+            size=int(size) if re.fullmatch("[0-9]{1,2}", size) and 4 <= int(size) <= 72 else 16,
         )
         policy = _POLICY.format(host=request.host)
         return web.Response(
@@ -327,7 +333,7 @@ class Chat:
 
 
 def _number(text, default):
-    return int(text) if text and text.isdecimal() and 0 < int(text) < 2000 else default
+    return int(text) if text and re.fullmatch("[1-9][0-9]{0,2}", text) else default
 
 
 async def serve(options, places, port=0, open_browser=False, say=print) -> int:
@@ -343,7 +349,7 @@ async def serve(options, places, port=0, open_browser=False, say=print) -> int:
             web.static(f"/{token}/static", _STATIC),
         ]
     )
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(app, access_log=None, logger=_QUIET, shutdown_timeout=1)
     await runner.setup()
     with contextlib.ExitStack() as stack:
         try:
