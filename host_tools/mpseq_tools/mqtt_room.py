@@ -129,7 +129,13 @@ class _Way:
 
     def _socket_closed(self, client, data, way):
         self._forget(client, data, way)
-        self._loop.call_soon_threadsafe(lambda: self._closed.done() or self._closed.set_result(0))
+        self._loop.call_soon_threadsafe(self._over)
+
+    def _over(self):
+        if not self._closed.done():
+            self._closed.set_result(None)
+            # Whoever knows better says why before that.
+            self._loop.call_later(0.2, self._leave, "connection lost")
 
     def _entered(self, task):
         if task.cancelled() or task.exception() or self._gone.done():
