@@ -8,7 +8,6 @@ import typer
 
 from . import CARRIER, RELAY, SECRET, app, complete_profile, finish, rooms_at, save, stop
 
-
 _CARRIERS = typer.Option(
     None, metavar="ADDRESS", help=CARRIER + " Several times: several rooms."
 )
