@@ -83,6 +83,13 @@ def test_another_object_sees_a_change_at_once():
     assert list(there) == []
 
 
+def test_a_date_that_no_calendar_has_is_refused():
+    for first_met in (-1, 10**18, 2**63, True):
+        listed = [{"nick": "ben", "key": "00" * 32, "verified": True, "first_met": first_met}]
+        with pytest.raises(ValueError):
+            module.parse(json.dumps({"version": 1, "people": listed}).encode())
+
+
 def test_processes_at_once_lose_nothing_of_each_other(home):
     program = (
         "import sys\nfrom mpseq_tools.people import People\n"

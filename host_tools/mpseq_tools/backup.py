@@ -104,7 +104,8 @@ def _parse(data):
         found = json.loads(data)
         parts = {name: found[name] for name in ("format", "blocks", "passes", "salt")}
         if parts["format"] != _FORMAT:
-            raise ValueError(f"its format is {parts['format']!r}, known here is {_FORMAT}")
+            found_it = repr(parts["format"])[:40]
+            raise ValueError(f"its format is {found_it}, known here is {_FORMAT}")
         sizes = {"nonce": 24, "mac": 16, "sealed": None}
         for name, size in sizes.items():
             parts[name] = bytes.fromhex(found[name])
@@ -115,7 +116,7 @@ def _parse(data):
         for name, most in (("blocks", _MOST_BLOCKS), ("passes", _MOST_PASSES)):
             least = 8 if name == "blocks" else 1
             if type(parts[name]) is not int or not least <= parts[name] <= most:
-                raise ValueError(f"{name} is {parts[name]!r}, not {least} to {most}")
+                raise ValueError(f"{name} is {repr(parts[name])[:40]}, not {least} to {most}")
     except (KeyError, TypeError, AttributeError, RecursionError):
         raise ValueError("it is not as it should be") from None
     return parts

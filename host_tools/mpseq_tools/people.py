@@ -23,6 +23,7 @@ MOST = 1000  # people of a profile
 _VERSION = 1
 _LARGEST = 1 << 20  # bytes of a file that is read at all
 _PATIENCE = 10  # seconds until another process has written, which takes milliseconds
+_LATEST = 1 << 34  # seconds since 1970; beyond, some machines have no date
 _NICK = 32  # bytes, as in the protocol
 
 
@@ -251,7 +252,8 @@ def parse(data: bytes) -> list[Person]:
         found = json.loads(data)
         version = found["version"]
         if version != _VERSION:
-            raise ValueError(f"it has version {version!r}, made by another mpseq than this one")
+            version = repr(version)[:40]
+            raise ValueError(f"it has version {version}, made by another mpseq than this one")
         persons = []
         for one in found["people"]:
             person = Person(
@@ -260,6 +262,8 @@ def parse(data: bytes) -> list[Person]:
             _check(person.nick, person.key)
             if type(person.verified) is not bool or type(person.first_met) is not int:
                 raise ValueError("a person is not as it should be")
+            if not 0 <= person.first_met < _LATEST:
+                raise ValueError("a person was met at no time")
             persons.append(person)
     except (KeyError, TypeError, AttributeError, RecursionError):
         raise ValueError("it is not as it should be") from None
