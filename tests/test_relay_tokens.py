@@ -97,6 +97,21 @@ async def test_who_guesses_waits_and_soon_is_not_listened_to():
 
 
 @story
+async def test_who_guesses_shuts_nobody_out_who_was_in_from_that_address():
+    async with a_relay(tokens=tokens_of(garden=[GARDEN], shed=[OTHERS]), guesses=2) as relay:
+        await (await enter(relay, "ana", "garden", token=GARDEN)).close()
+        guesses = [answers(relay, hello(room="garden", token=WRONG + str(i))) for i in range(4)]
+        assert len(await asyncio.gather(*guesses)) == 4
+        # Ana's neighbour behind the same router, or a device with an old token, tries on.
+        ana = await enter(relay, "ana", "garden", token=GARDEN)
+        for room, token in (("shed", GARDEN), ("shed", OTHERS), ("garden", WRONG)):
+            word = (await answers(relay, hello(room=room, token=token)))[-1][1]
+            assert "token" in word
+        await ana.close()
+        await (await enter(relay, "ana", "garden", token=GARDEN)).close()
+
+
+@story
 async def test_nothing_passes_while_a_wrong_token_waits_for_its_answer():
     async with a_relay(tokens=tokens_of(garden=[GARDEN])) as relay:
         ana = await enter(relay, "ana", "garden", token=GARDEN)

@@ -264,16 +264,20 @@ class Relay:
         if tokens is None:
             return None
         address = self._addresses.at(client.peer)
-        if client.token is not None and not address.may_guess(now):
+        may_guess = address.may_guess(now)
+        if client.token is not None and not may_guess and not address.knows(client.token):
             return "too many wrong tokens came from your address: try again in a minute"
         if tokens.allow(name, client.token):
+            if client.token is not None:
+                address.opened(client.token)
             return None
         if client.token is None:
             return (
                 "this room wants a token. Cure: tcp://TOKEN@HOST:PORT/ROOM, or --password-file,"
                 " with one from whoever runs the relay"
             )
-        address.guessed(now)
+        if may_guess:
+            address.guessed(now)
         return "wrong token for this room. Cure: ask whoever runs the relay for the right one"
 
     def enter(self, client, name, wanted):

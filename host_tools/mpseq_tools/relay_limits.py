@@ -5,9 +5,11 @@ Knows clocks and addresses as numbers and texts, no sockets.
 
 import collections
 import dataclasses
+import hmac
 import ipaddress
 
 _MOST_ADDRESSES = 8192  # remembered at once; of more, those that were silent for longest are not
+_MOST_OPENED = 16  # tokens of an address
 
 
 @dataclasses.dataclass
@@ -60,13 +62,14 @@ class Bucket:
 class Address:
     """What is known of one address while it is connected, and a while longer."""
 
-    __slots__ = ("connected", "_limits", "_connects", "_guesses")
+    __slots__ = ("connected", "_limits", "_connects", "_guesses", "_opened")
 
     def __init__(self, limits):
         self.connected = 0
         self._limits = limits
         self._connects = Bucket(limits.connect_rate, limits.connect_burst)
         self._guesses = Bucket(limits.guesses / 60, limits.guesses)
+        self._opened = []  # digests of tokens that have opened a room, the latest last
 
     def refusal(self, now: float):
         """Why a new connection is not taken, or None."""
@@ -85,6 +88,17 @@ class Address:
         allowed = self._guesses.take(1, now)
         self._guesses.take(-1, now)
         return allowed
+
+    def knows(self, digest: bytes) -> bool:
+        """Whether this token has opened a room from here: whoever has it does not guess, and must
+        not be shut out by another who does."""
+        return any([hmac.compare_digest(one, digest) for one in self._opened])
+
+    def opened(self, digest: bytes):
+        """A token was right."""
+        if digest in self._opened:
+            self._opened.remove(digest)
+        self._opened = [*self._opened[1 - _MOST_OPENED :], digest]
 
     def guessed(self, now: float):
         """A token was wrong."""
