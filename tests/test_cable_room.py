@@ -84,7 +84,7 @@ async def a_gateway(**limits):
 async def test_who_comes_through_a_gateway_sits_in_the_room_behind_it():
     async with a_gateway() as (relay, door, _):
         ana = await enter(relay, "ana", "shed")
-        mini = tcp.TcpRoom("127.0.0.1", door.port, "any room", "mini")
+        mini = tcp.TcpRoom("127.0.0.1", door.port, "any room", "mini", token="no use here")
         assert await mini.open() == ("mini", "ana")
         ben = tcp.TcpRoom("127.0.0.1", door.port, "another", "mini")
         assert set(await ben.open()) == {"mini-2", "mini", "ana"}

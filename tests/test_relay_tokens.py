@@ -205,7 +205,7 @@ def test_a_token_that_cannot_be_one_is_refused_with_the_cure():
     there.secret = "line\nline"
     with pytest.raises(rooms.AddressFault, match="no token of a relay") as fault:
         there.room()
-    assert "MPSEQ_PASSWORD" in fault.value.cure
+    assert "MPSEQ_TOKEN" in fault.value.cure
     with pytest.raises(ValueError, match="no token in it"):
         room_at(f"tcp://{'t' * 65}@relay/garden")
 

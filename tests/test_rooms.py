@@ -6,6 +6,7 @@ from mpseq_aio.tcp import TcpRoom
 from mpseq_aio.tls import TlsRoom
 from mpseq_aio.udp import UdpRoom
 from mpseq_tools import rooms
+from mpseq_tools.commands import rooms_at
 from mpseq_tools.xmpp_room import XmppRoom
 
 WHERE = {
@@ -92,3 +93,13 @@ def test_carriers():
 def test_a_room_that_cannot_be_is_refused(room):
     with pytest.raises(rooms.AddressFault):
         rooms.at("relay").room(room)
+
+
+def test_a_relay_gets_no_password_of_elsewhere(monkeypatch):
+    monkeypatch.setenv("MPSEQ_PASSWORD", "of the chat server")
+    monkeypatch.setenv("MPSEQ_TOKEN", "of the relay")
+    assert rooms_at("127.0.0.1").secret == "of the relay"
+    assert rooms_at("", "tls://relay/garden").secret == "of the relay"
+    assert rooms_at("", "tcp://own@relay/garden").secret == "own"
+    for address in ("mqtt://ana@b/c", "xmpp://ana@b/c@d"):
+        assert rooms_at("", address).secret == "of the chat server"

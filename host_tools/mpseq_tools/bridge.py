@@ -10,7 +10,7 @@ import sys
 from mpseq_aio import link
 from mpseq_aio.framing import clean
 
-from . import probe, qemu, replug, serial_link
+from . import in_clear, probe, qemu, replug, serial_link
 from .rooms import AddressFault
 from .seat import Seat, fitting
 
@@ -142,6 +142,8 @@ class Bridge:
                 await self.link.send((link.PONG,))
         elif kind == link.BYE:
             await self._leave()
+        elif kind == link.TOKEN:
+            pass  # of a relay; the way from here into the room has its own
         elif kind == link.REPORT:
             self._report(message[1])
         else:
@@ -289,6 +291,8 @@ async def run(device, rooms, label, baudrate, start, probing=True) -> int:
     A device that goes away later is waited for. An emulated board is not: its end is the end.
     With `probing` the carrier is probed, and what was found is shown.
     """
+    if said := in_clear.warning(rooms):
+        say(f"mpseq: {said}")
     looking = asyncio.ensure_future(look(rooms) if probing else asyncio.sleep(0))
     try:
         return await _device(device, rooms, label, baudrate, start)

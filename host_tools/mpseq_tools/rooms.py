@@ -19,6 +19,7 @@ board understands of these stands in lib/mpseq_aio/address.py.
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -127,13 +128,19 @@ class Rooms:
             return XmppRoom(name, self.host, label, *who, *at, self.authority, max_frame)
         raise AddressFault(f"{self.kind}: is not built yet", "tcp:// is")
 
+    def ambient_secret(self) -> str | None:
+        """What the environment has for a place like this: a relay, perhaps without TLS, must not
+        get the password of an account elsewhere."""
+        name = "MPSEQ_TOKEN" if self.kind in ("tcp", "tls") else "MPSEQ_PASSWORD"
+        return os.environ.get(name)
+
     def _token(self):
         try:
             return link.check_name(self.secret) if self.secret else None
         except link.LinkError:
             raise AddressFault(
                 "that is no token of a relay: one has 1 to 64 printable bytes",
-                "see what --password-file or MPSEQ_PASSWORD holds; whoever runs the relay has it",
+                "see what --password-file or MPSEQ_TOKEN holds; whoever runs the relay has it",
             ) from None
 
     def __str__(self) -> str:

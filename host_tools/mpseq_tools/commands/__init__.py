@@ -128,13 +128,14 @@ def save(transcript, data, path, option):
 
 CARRIER = "Address of the room, like mqtt://HOST/ROOM, in the place of --relay and --room."
 RELAY = "Where the rooms are: HOST:PORT of a relay, or an address without a room."
-SECRET = "A file with the password of that account, or the relay's token; or in MPSEQ_PASSWORD."
+SECRET = (
+    "A file with the password of that account (or in MPSEQ_PASSWORD), or the relay's token (or in"
+    " MPSEQ_TOKEN)."
+)
 
 
 def rooms_at(relay, carrier=None, room=None, secret_file=None):
     """Where the rooms are that these options name (mpseq_tools.rooms.Rooms)."""
-    import os
-
     from mpseq_tools import rooms
 
     if carrier and room:
@@ -148,6 +149,6 @@ def rooms_at(relay, carrier=None, room=None, secret_file=None):
         there.name = room
     if secret_file:
         there.secret = source(secret_file, "--password-file").strip()
-    elif os.environ.get("MPSEQ_PASSWORD"):
-        there.secret = os.environ["MPSEQ_PASSWORD"]
+    else:
+        there.secret = there.secret or there.ambient_secret()
     return there

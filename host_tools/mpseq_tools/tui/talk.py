@@ -13,7 +13,7 @@ from mpseq.errors import LocalError, MpseqError
 from mpseq_aio import chat as aio
 from mpseq_aio import link
 
-from .. import keys, rooms
+from .. import in_clear, keys, rooms
 from ..faults import Fault
 from ..people import People
 from .room import Room, Silent
@@ -105,6 +105,8 @@ class Talk:
         self.rooms.append(room)
         if self.current is None:
             self.current = room
+        if said := in_clear.warning(there):
+            room.say(f"* {said}")
         works = [room.show_events()]
         if options.probe:
             works.append(self._probe(room, there))
@@ -148,7 +150,7 @@ class Talk:
                 "that address names no room", "end it with the room's name, like tcp://HOST/ROOM"
             )
         if there.user is not None and there.secret is None:
-            there.secret = os.environ.get("MPSEQ_PASSWORD") or await self.ask_password(there)
+            there.secret = there.ambient_secret() or await self.ask_password(there)
         try:
             key = psk.read(psk_file) if psk_file else b""
         except psk.PskFault as fault:
