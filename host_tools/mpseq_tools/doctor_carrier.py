@@ -8,6 +8,7 @@ import time
 from mpseq_aio import link
 from mpseq_aio.plain import clean
 
+from . import in_clear
 from .doctor import Sheet
 from .faults import Fault
 
@@ -40,6 +41,9 @@ async def examine(rooms, say):
     if rooms.kind == "serial":
         sheet.ok(str(rooms), "a cable: mpseq doctor --device looks at the board")
         return
+    if said := in_clear.warning(rooms):
+        text, _, cure = said.partition(" Cure: ")
+        sheet.warn("secret", text, cure)
     try:
         if rooms.kind in ("tcp", "tls", "mqtt", "mqtts") and not await _reach(sheet, rooms):
             return

@@ -12,6 +12,7 @@ import time
 from mpseq_aio import link, tcp
 from mpseq_aio.framing import clean
 
+from . import in_clear
 from .bridge import Bridge, look, say
 
 MAX_CLIENTS = 64
@@ -113,6 +114,8 @@ async def listen(host, port, rooms, probing=True) -> int:
         say("Cure: stop the other program there, or choose another port (0 takes a free one).")
         return 3
     looking = asyncio.ensure_future(look(rooms) if probing else asyncio.sleep(0))
+    if said := in_clear.warning(rooms):
+        say(f"mpseq: {said}")
     say(f"bridge: {host}:{door.port} into {rooms}; stop with Ctrl-C")
     try:
         while True:

@@ -6,7 +6,6 @@ leave tasks behind: none of that here. What rooms are, this does not know.
 """
 
 import asyncio
-import ipaddress
 import logging
 import ssl
 from xml.etree import ElementTree
@@ -15,6 +14,8 @@ import slixmpp
 from slixmpp.stanza import Iq, Message, Presence, StreamError
 
 from mpseq_aio import link
+
+from .in_clear import is_local
 
 PORT = 5222
 _DIRECT_TLS = 5223  # the port where no STARTTLS is spoken
@@ -31,17 +32,6 @@ _STREAM_ERRORS = {
     "policy-violation": "policy violation. Cure: a server that takes stanzas of 24 kB",
     "system-shutdown": "it is shutting down",
 }
-
-
-def is_local(host: str) -> bool:
-    """Whether `host` is this machine by its name or number, so that nobody is on the way."""
-    host = host.rstrip(".").lower()
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 class Stream(slixmpp.ClientXMPP):

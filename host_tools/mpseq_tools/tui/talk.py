@@ -97,7 +97,8 @@ class Talk:
                 "a nick has 1-32 bytes of printable text",
             ) from None
         except link.CarrierLost as error:
-            raise ChatFault(str(error), _cure_of(there), 3) from None
+            cure = getattr(error, "cure", None) or _cure_of(there)
+            raise ChatFault(str(error), cure, 3) from None
         room = Room(chat, self.listener, options.suite, self.people, self._name(there), address)
         room.talk = self
         if recorder:
@@ -105,6 +106,8 @@ class Talk:
         self.rooms.append(room)
         if self.current is None:
             self.current = room
+        if there.kind == "serial":
+            carrier.on_line = lambda line: room.say(f"* {line}")  # which is clean already
         if said := in_clear.warning(there):
             room.say(f"* {said}")
         works = [room.show_events()]
