@@ -239,3 +239,39 @@ async def test_whoever_takes_nothing_from_a_gateway_loses_its_place():
             pinging.cancel()
             writer.transport.abort()
             await ana.close()
+
+
+def test_mpseq_chat_over_nothing_but_a_cable_shows_what_the_board_prints(tmp_path):
+    async def tell(board):
+        board.start(MEMBER)
+        cable = Cable(board.port, tmp_path / "ttyUSB0")
+        cable.plug()
+        chat = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "mpseq_tools", "chat", "--nick", "ana",
+            "--carrier", f"serial:{cable.path}",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "MPSEQ_HOME": str(tmp_path / "keys")},
+        )
+        shown = ""
+
+        async def shows(words):
+            nonlocal shown
+            while words not in shown:
+                line = await asyncio.wait_for(chat.stdout.readline(), 30)
+                assert line, shown
+                shown += line.decode()
+            return shown.split(words)[1]
+
+        async with running(cable.carry()):
+            await shows("device| key ")
+            key = shown.split("device| key ")[1].split()[0]
+            chat.stdin.write(f"/create garden\n/invite board {key}\n".encode())
+            await shows("<board> tick 0")
+            chat.stdin.write(b"over the cable\n")
+            await shows("device| heard over the cable")
+            chat.stdin.write(b"/quit\n")
+            assert await asyncio.wait_for(chat.wait(), 20) == 0
+            cable.pull()
+
+    with Board("qemu-rv32", seed=os.urandom(64)) as board:
+        asyncio.run(asyncio.wait_for(tell(board), 100))
