@@ -31,7 +31,8 @@ INJECTION = 64  # bytes of the host's entropy
 MAIN = "from mpseq_board.node import run\n\nrun()\n"  # of a board without a folder in boards/
 _ADDRESS = "--room NAME, or --carrier like tcp://192.168.1.2:7676/NAME"
 _OLD_MAIN = "/main.old.py"
-_NAMED = re.compile("(tcp|tls|udp|mqtts?)://([^/]*@|(?![^/]*@))[^/@]*[A-Za-z]")  # not of an IPv4 address
+# Behind it a name, and not an IPv4 address.
+_NAMED = re.compile("(tcp|tls|udp|mqtts?)://([^/]*@|(?![^/]*@))[^/@]*[A-Za-z]")
 _CERTIFICATE = f"{config.FOLDER}/carrier.crt"  # of a TLS carrier, on the board
 _LONGEST = 8192  # bytes of one
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\s*", re.DOTALL)
