@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 
 import interop_fakes as fakes
 import pytest
@@ -20,6 +21,11 @@ def only_result(made):
 
 
 # --- a device that is out of order
+
+NEVER_COMES = (
+    fakes.TEXT_INVENTED, fakes.ANOTHER_AUTHOR, fakes.TEXT_SWALLOWED, fakes.ANOTHER_CODE,
+    fakes.ANOTHER_TRANSCRIPT, fakes.SILENT,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -41,8 +47,8 @@ def only_result(made):
 def test_what_is_wrong_fails_and_is_named(extra, scenario, why, monkeypatch):
     monkeypatch.setattr(scenarios, "LIMITS", {})
     monkeypatch.setattr(scenarios, "LIMIT", 40)
-    # A bad cable takes a command more than once.
-    made = fakes.bench(extra, [scenario], patience=15 if scenario == "cable" else 3)
+    # What is seen at once may take its time on a busy machine, what never comes may not.
+    made = fakes.bench(extra, [scenario], patience=6 if extra in NEVER_COMES else 20)
     result = only_result(made)
     assert result.verdict == benches.FAILED, result
     assert any(word in result.detail for word in why.split("|")), result.detail
@@ -177,7 +183,9 @@ def said(seed):
     finally:
         benches.Play = real
     assert only_result(made).verdict == benches.PASSED, only_result(made).detail
-    keys = [text for *_, text in plays[0].stations[0].log if "SessionStarted" in text][:1]
+    begun = [text for *_, text in plays[0].stations[0].log if "SessionStarted" in text]
+    keys = set(re.findall("[0-9a-f]{64}", " ".join(begun)))
+    assert len(keys) == 2
     told = [note for note in plays[0].told if "was reset" in note]
     return plays[0].sent, told, keys
 
@@ -189,7 +197,7 @@ def test_the_same_seed_gives_the_same_identities_texts_and_faults():
 
 
 def test_a_failure_says_how_it_is_replayed():
-    made = fakes.bench(fakes.TEXT_TWICE, ["pairwise"], seed=99, kinds=("cpython",) * 3, patience=3)
+    made = fakes.bench(fakes.TEXT_TWICE, ["pairwise"], seed=99, kinds=("cpython",) * 3)
     wrong = [one for one in made.results if one.verdict == benches.FAILED]
     assert len(wrong) == 3  # with the first, with the third, and all of them
     pair = next(one for one in wrong if one.members == ("cpython", "cpython-2"))
@@ -199,7 +207,7 @@ def test_a_failure_says_how_it_is_replayed():
     )
     assert wrong[-1].replay.endswith("--only pairwise --pair all")
     again = fakes.bench(
-        fakes.TEXT_TWICE, ["pairwise"], seed=99, kinds=("cpython",) * 3, patience=3,
+        fakes.TEXT_TWICE, ["pairwise"], seed=99, kinds=("cpython",) * 3,
         pairs=[("cpython", "cpython-2")],
     )
     assert only_result(again).members == pair.members
