@@ -9,7 +9,7 @@ import pathlib
 import sys
 
 import pytest
-from transcripts import forged, read_back, record, said
+from transcripts import forged, key_of_nobody, read_back, record, said
 
 from mpseq import Identity, wire
 from mpseq.primitives import H, kdf, mac, seal, unseal
@@ -17,6 +17,7 @@ from mpseq_aio.chat import Chat
 from mpseq_tools import transcript
 from mpseq_tools.audit import audit
 from mpseq_tools.follow import Follower
+from mpseq_tools.forge import forge
 from mpseq_tools.relay import Relay
 from mpseq_tools.ring import Refused
 
@@ -287,3 +288,12 @@ def test_the_transcript_of_a_session_can_be_computed_by_hand():
         h = H(b"frame", h, bytes.fromhex(frame))
     h = H(b"span", h, bytes.fromhex(second["sid"]))  # its last SHARE ended the span
     assert h.hex() == last
+
+
+def test_names_of_others_turn_no_line_around():
+    nick = "ben\u202e\u2066x"
+    keys = {"ana": key_of_nobody("ana"), nick: key_of_nobody("ben")}
+    told = read_back(forge(keys, f"ana: hi\n{nick}: hello\u202e", "ana", suite=1))
+    lines = list(audit(told).lines())
+    assert any("ben\\u202e\\u2066x" in line for line in lines)
+    assert not set("".join(lines)) & set("\u202e\u2066")

@@ -29,7 +29,11 @@ class Audit:
         self.frames = frames
 
     def lines(self):
-        """The report, in lines."""
+        """The report, in lines that are safe to show: names in a file of others may turn the
+        direction of writing."""
+        return map(clean, self._lines())
+
+    def _lines(self):
         for nick, key in self._everyone():
             saw = ", the witness" if key == self.witness else ""
             yield f"{nick} [{fingerprint(key)}]{saw}"
@@ -46,7 +50,7 @@ class Audit:
             for session, nick, content, counts in self.texts:
                 if session == number:
                     late = "" if counts else " (too late to count)"
-                    yield f"  <{nick}> {clean(' / '.join(content.splitlines()))}{late}"
+                    yield f"  <{nick}> {' / '.join(content.splitlines())}{late}"
         yield f"checked in {self.frames} frames:"
         for what, count in sorted(self.counts.items()):
             yield f"  {count:4} {what}"

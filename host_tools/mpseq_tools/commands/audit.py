@@ -21,6 +21,7 @@ def audit_transcript(
     accepted, witness (key), people: nick, key; sessions: people (nicks), code (or null); texts:
     session (from 1), nick, text, counts; frames, checks: what was checked, how often; doubts.
     """
+    from mpseq_aio.framing import clean
     from mpseq_tools import audit as tool
     from mpseq_tools import keys, transcript
 
@@ -33,7 +34,7 @@ def audit_transcript(
         if as_json:
             show_json({"accepted": False, "refused": str(refused)})
         else:
-            typer.echo(f"Refused: {refused}.")
+            typer.echo(clean(f"Refused: {refused}."))
         raise typer.Exit(1) from None
     if as_json:
         show_json({"accepted": True, "refused": None, **_plain(result)})
