@@ -146,7 +146,7 @@ class Crowd:
     without a limit of ours for a frame."""
 
     room = "shed"
-    label = "mini"
+    label = "mini\u2066"
 
     def __init__(self, name, label, max_frame):
         self.said = asyncio.Queue()
@@ -189,6 +189,8 @@ async def test_a_crowd_of_strangers_keeps_nobody_out():
         await mini.post(b"here")
         assert await next_of(mini, link.FRAME) == (link.FRAME, "mini", b"here")
         assert any("was not posted" in line for line in lines)
+        # Names are those of others, and so is what is printed of them.
+        assert any("mini\\u2066 is in room shed" in line for line in lines)
         await mini.close()
     await door.stop()
 

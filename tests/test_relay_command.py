@@ -258,7 +258,12 @@ def test_an_attack_does_not_fill_the_log():
     log = relay_log.Log(write=lines.append)
     for number in range(10_000):
         log("refused", {"client": number, "kind": "full", "reason": "full", "address": "10.0.0.1"})
+        for event in ("entered", "left"):
+            log(event, {"client": number, "label": "x", "room": 1, "members": 1, "reason": "bye"})
+            time.sleep(0.001 if number % 100 == 0 else 0)  # the writer's turn
     log.close()
+    for word in (" entered room ", " left room "):
+        assert 100 <= sum(word in line for line in lines) < 3000
     written = [line for line in lines if "not let in" in line]
     assert 50 <= len(written) < 200 and not any("10.0.0.1" in line for line in written)
 

@@ -38,7 +38,7 @@ class Bridge:
         self.label = label
         self.reports = asyncio.Queue(1000)
         self.link = line or serial_link.HostLink(transport)
-        self._console = console
+        self._console = lambda line: console(clean(line))  # names of others, too
         self.holds = False  # its seat, when the device goes away: somebody will call `resume`
         self._seat = None
         self._serving = None

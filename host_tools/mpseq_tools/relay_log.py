@@ -48,22 +48,25 @@ class Log:
         self.names = names
         self.lost = 0
         self._write_line = write or _to_stdout
-        self._refused = Bucket(5, 50)  # such lines a second: an attack must not fill the disk
-        self._unsaid = 0
+        # Such lines a second: an attack must not fill the disk.
+        self._buckets = {"refused": Bucket(5, 50), "entered": Bucket(5, 2000)}
+        self._buckets["left"] = Bucket(5, 2000)
+        self._unsaid = dict.fromkeys(self._buckets, 0)
         self._queue = queue.Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._write, daemon=True)
         self._thread.start()
 
     def __call__(self, event: str, fields: dict):
         """Writes an event. `fields`: what relay.py gives, or `text`."""
-        if event == "refused":
-            if not self._refused.take(1, time.monotonic()):
-                self._refused.take(-1, time.monotonic())
-                self._unsaid += 1
+        bucket = self._buckets.get(event)
+        if bucket:
+            if not bucket.take(1, time.monotonic()):
+                bucket.take(-1, time.monotonic())
+                self._unsaid[event] += 1
                 return
-            if self._unsaid:
-                fields = {**fields, "and_before": self._unsaid}
-                self._unsaid = 0
+            if self._unsaid[event]:
+                fields = {**fields, "and_before": self._unsaid[event]}
+                self._unsaid[event] = 0
         if not self.names:
             fields = {
                 key: value
