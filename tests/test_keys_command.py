@@ -145,6 +145,11 @@ def test_whoever_was_never_met_can_be_verified_by_key_and_be_forgotten():
     assert done.exit_code == 2 and "know nobody" in done.stderr
 
 
+def test_a_line_of_others_turns_no_line_around():
+    done = run("keys", "verify", f"mpseq-key-1 {BEN.hex()} ben\u202e")
+    assert done.exit_code == 0 and "ben\\u202e" in done.stdout and "\u202e" not in done.stdout
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -153,6 +158,9 @@ def test_whoever_was_never_met_can_be_verified_by_key_and_be_forgotten():
         ("ben", BEN.hex(), "more"),
         ("x" * 33, BEN.hex()),
         (f"mpseq-key-1 {BEN.hex()}",),
+        (f"mpseq-key-1 {'00' * 32} ben",),
+        (f"mpseq-key-1 {BEN.hex()} be\x1b[2Jn",),
+        (f"mpseq-key-1 {BEN.hex()} be\nn",),
     ],
 )
 def test_what_is_no_key_is_verified_as_nobody(words):

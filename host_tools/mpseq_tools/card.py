@@ -6,6 +6,7 @@ fingerprint, or scan it from the screen.
 """
 
 import io
+import unicodedata
 
 import segno
 
@@ -25,7 +26,8 @@ def parse(line: str):
     """`(nick, key)` of such a line; ValueError."""
     head, _, rest = line.strip().partition(" ")
     digits, _, nick = rest.partition(" ")
-    if head != _HEAD or len(digits) != 64 or not 1 <= len(nick.encode()) <= 32:
+    controls = any(unicodedata.category(character) == "Cc" for character in nick)
+    if head != _HEAD or len(digits) != 64 or not 1 <= len(nick.encode()) <= 32 or controls:
         raise ValueError(f"{line!r} is not {_HEAD} KEY NICK")
     return nick, bytes.fromhex(digits)
 

@@ -160,6 +160,7 @@ def verify(
     it is not the same; then somebody may be in between.
     """
     from mpseq import fingerprint as fingerprint_of
+    from mpseq_aio.framing import clean
 
     known = _people(profile)
     nick, key = _named(words)
@@ -186,7 +187,7 @@ def verify(
         for one in there:
             if one.key != key:
                 known.forget(one.key)
-    typer.echo(f"verified: {nick}, fingerprint {fingerprint_of(key)}")
+    typer.echo(f"verified: {clean(nick)}, fingerprint {fingerprint_of(key)}")
 
 
 @keys.command()
@@ -306,7 +307,9 @@ def _named(words):
     line = " ".join(words)
     try:
         if line.startswith("mpseq-key-1"):
-            return card.parse(line)
+            nick, key = card.parse(line)
+            check_x25519_key(key)
+            return nick, key
         if len(words) == 1:
             return words[0], None
         key = bytes.fromhex(words[-1])
