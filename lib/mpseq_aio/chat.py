@@ -52,6 +52,11 @@ _MESSAGE = 0x11
 _CONFIRM = 0x16
 _BACK_OFF = (1, 2, 4, 8, 16, 30)  # seconds before the next try to connect
 _COMING = 10000  # ms after a reconnect in which the others may still be on their way back
+# A server that dies while it hands a frame round has shown it to some, perhaps to its author only:
+# what came back so shortly (ms) before is posted again, too, before what nobody can have seen.
+_ROUND = 2000
+_MAX_BACK = 4
+_APART = 0.5  # seconds between the two
 _MAX_FLYING = 64  # posted frames whose echo is waited for; the core posts the others again, too
 
 
@@ -82,6 +87,8 @@ class Chat:
         self._inbox = Inbox()
         self._frames = []
         self._flying = []  # posted, and not come back yet
+        self._back = []  # what came back last, and when
+        self._again = 0  # how many at the head of _frames are posted again
         self._company = 0  # how many are in the room, or were when the way to it was lost
         self._line = 0  # connections so far
         self._hold = None  # (how many are waited for, until when) before anything is posted
@@ -313,8 +320,12 @@ class Chat:
         # before the others are there: a relay that was started anew keeps nothing for them.
         if self._frames and self._frames[0] in self._flying:  # was being posted
             self._frames.pop(0)
-        self._frames = self._flying + self._frames
+            self._again = max(0, self._again - 1)
+        again = [frame for frame, _ in self._back] + self._flying
+        self._frames = again + self._frames
+        self._again += len(again)
         self._flying = []
+        self._back = []
         wanted = self._hold[0] if self._hold else self._company
         self._hold = None
         if len(labels) < wanted:
@@ -327,6 +338,7 @@ class Chat:
 
     def _disconnected(self, reason):
         if self.connected:
+            self._back = [one for one in self._back if now() - one[1] <= _ROUND]
             self.connected = False
             self._posted.set()
             self._inbox.put(Disconnected(reason))
@@ -355,7 +367,8 @@ class Chat:
         kind = message[0]
         if kind == link.FRAME:
             if message[2] in self._flying:
-                self._flying.remove(message[2])
+                self._back = self._back[1 - _MAX_BACK :]
+                self._back.append((self._flying.pop(self._flying.index(message[2])), self._heard))
             session = self.conversation.session
             self.conversation.receive(message[1], message[2], now())
             if self.labels is not None:
@@ -413,6 +426,10 @@ class Chat:
                     self._fault(error)
                 if line == self._line:  # a new one has sorted them anew
                     self._frames.pop(0)
+                    if self._again:
+                        self._again -= 1
+                        if not self._again:
+                            await asyncio.sleep(_APART)
             self._has_frame.clear()
             self._posted.set()
             await self._has_frame.wait()
@@ -486,6 +503,7 @@ class Chat:
         if isinstance(event, events.Left):
             self._left = True
             self._flying = []
+            self._back = []
             if self._door:
                 self._door.reset()
         elif isinstance(event, events.SessionStarted):
