@@ -14,7 +14,7 @@ from test_cut_in_mid_talk import TROUBLE, Person, until
 from test_relay import a_relay, enter, next_of, raw, story
 
 from mpseq_aio import link, tcp
-from mpseq_tools import gateway, rooms
+from mpseq_tools import gateway, rooms, seat
 from mpseq_tools.qemu import Board
 
 
@@ -277,3 +277,44 @@ def test_mpseq_chat_over_nothing_but_a_cable_shows_what_the_board_prints(tmp_pat
 
     with Board("qemu-rv32", seed=os.urandom(64)) as board:
         asyncio.run(asyncio.wait_for(tell(board), 100))
+
+
+class Quiet:
+    """A room where nobody speaks; one that has died without a word does not answer, either."""
+
+    def __init__(self, answers):
+        self._answers = answers
+        self._news = asyncio.Queue()
+
+    async def recv(self):
+        return await self._news.get()
+
+    async def ping(self):
+        if self._answers:
+            self._news.put_nowait((link.PONG,))
+
+
+@story
+async def test_a_room_that_has_died_without_a_word_is_given_up():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seat, "PING", 0.05)
+        patch.setattr(seat, "DEAD", 0.5)
+        hello = (link.HELLO, link.VERSION, link.MAX_FRAME, "shed", "mini")
+        held = asyncio.Event()
+
+        async def write(message):
+            await held.wait()
+
+        async def run(answers, *said):
+            room = Quiet(answers)
+            for one in said:
+                room._news.put_nowait(one)
+            await asyncio.wait_for(seat.Seat(room, ("mini",), hello).run(write), 5)
+
+        with pytest.raises(link.CarrierLost, match="nothing heard from the room"):
+            await run(False)
+        # Neither one where nobody has anything to say, nor a device that takes long, is dead.
+        frames = [(link.FRAME, "ana", b"%d" % number) for number in range(5)]
+        for answers, *said in ((True,), (True, *frames), (False, *frames)):
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(run(answers, *said), 1.5)

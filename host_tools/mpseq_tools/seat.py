@@ -7,12 +7,15 @@ was on the way to it. Frames that it gets twice do no harm: the protocol knows t
 import asyncio
 import collections
 import contextlib
+import time
 
 from mpseq_aio import link
 
 HOLD = 60.0  # seconds; after that the others have parted from it, or are about to
 MAX_KEPT = 512 * 1024  # bytes that are kept for a device that is away
 PING = 20.0  # seconds between signs of life to the room
+DEAD = 70.0  # seconds of silence after which the room is given up, as Chat does; to the device the
+# bridge answers, so that it would never notice
 _MOST_LABELS = 4096  # of people who are in the room
 _OVERHEAD = 64  # bytes of a message that are not its frame, at most about
 # Bytes behind which what was written has reached the device: more than are ever on the way to it.
@@ -50,6 +53,7 @@ class Seat:
         self._here = asyncio.Event()
         self._here.set()
         self._gone = asyncio.Event()
+        self._heard = time.monotonic()  # from the room; None while nothing is asked of it
         self._tasks = []
 
     def away(self):
@@ -72,7 +76,9 @@ class Seat:
         """Serves until CarrierLost."""
         self._tasks = tasks = [
             asyncio.ensure_future(work)
-            for work in (self._hear(), self._bring(write), self._patience(), _ping(self.room))
+            for work in (
+                self._hear(), self._bring(write), self._patience(), _ping(self.room), self._watch()
+            )
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -95,9 +101,12 @@ class Seat:
         while True:
             # Who takes nothing for long is the room's to judge, as before there was a bridge.
             while self._here.is_set() and len(self._kept) > 1:
+                self._heard = None
                 self._news.clear()
                 await self._news.wait()
+            self._heard = self._heard or time.monotonic()
             message = await self.room.recv()
+            self._heard = time.monotonic()
             if message[0] == link.PONG:
                 continue
             if message[0] == link.ENTER:
@@ -133,6 +142,12 @@ class Seat:
                     self._sent.append(message)
                 while self._sent and sum(map(_size, self._sent)) - _size(self._sent[0]) > _UNSURE:
                     self._sent.popleft()
+
+    async def _watch(self):
+        while True:
+            await asyncio.sleep(PING / 4)
+            if self._heard and time.monotonic() - self._heard > DEAD:
+                raise link.CarrierLost(f"nothing heard from the room for {DEAD:g} s")
 
     async def _patience(self):
         while True:
