@@ -297,3 +297,13 @@ def test_names_of_others_turn_no_line_around():
     lines = list(audit(told).lines())
     assert any("ben\\u202e\\u2066x" in line for line in lines)
     assert not set("".join(lines)) & set("\u202e\u2066")
+
+
+def test_a_file_that_was_there_is_for_its_owner_alone_afterwards(tmp_path):
+    path = tmp_path / "t.json"
+    path.write_text("old")
+    path.chmod(0o644)
+    transcript.save({"session": "secrets"}, path)
+    assert path.stat().st_mode & 0o777 == 0o600 and transcript.load(path)
+    transcript.save({}, os.devnull)
+    assert os.stat(os.devnull).st_mode & 0o777 == 0o666

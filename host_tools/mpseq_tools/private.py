@@ -31,6 +31,13 @@ def folder_of(path: pathlib.Path, fault):
     refuse_wide(path.parent, 0o700, fault)
 
 
+def narrow(fd: int):
+    """Nobody but its owner may read an open file from now on, also one that was there before;
+    pipes and terminals stay as they are. OSError."""
+    if os.name == "posix" and stat.S_ISREG(os.fstat(fd).st_mode):
+        os.fchmod(fd, 0o600)
+
+
 def write(path: pathlib.Path, data: bytes, replace: bool) -> bool:
     """Writes a whole file, mode 0600, at once. Without `replace` a file that is there, even one
     made by another process meanwhile, stays as it is: then the answer is False. OSError."""

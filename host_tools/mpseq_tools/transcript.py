@@ -37,6 +37,7 @@ from mpseq.invitation import open_invitation
 from mpseq.primitives import H, check_suite, dh, equal, kdf, mac, mc, unseal
 from mpseq.roster import Room
 
+from . import private
 from .follow import Follower
 from .ring import Refused, x25519
 
@@ -300,6 +301,7 @@ def _plain(value):
 def save(transcript, path):
     """Writes the file, readable by its owner only."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        private.narrow(file.fileno())
         json.dump(transcript, file, indent=1)
         file.write("\n")
 
