@@ -17,7 +17,7 @@ from mpseq_aio import link
 from mpseq_aio.inbox import Connected, Disconnected, Entered, Gone
 from mpseq_aio.tcp import frame_message
 from mpseq_tools import keys, people
-from mpseq_tools.chat import Console, LineChat, parse_key, show_text
+from mpseq_tools.chat import Console, History, LineChat, parse_key, show_text
 
 
 class Program:
@@ -400,6 +400,16 @@ class Invitation:
 
     def __init__(self, inviter):
         self.inviter = inviter
+
+
+def test_a_history_is_closed_to_others_and_a_device_stays_as_it_is(tmp_path):
+    path = tmp_path / "history"
+    path.touch(0o644)
+    History(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    before = os.stat(os.devnull).st_mode
+    History(os.devnull)
+    assert os.stat(os.devnull).st_mode == before
 
 
 def test_keys_are_64_hex_digits():

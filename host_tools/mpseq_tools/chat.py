@@ -6,6 +6,7 @@ import sys
 
 from mpseq_aio.framing import clean
 
+from . import private
 from .faults import Fault
 from .tui.commands import parse_key
 from .tui.lines import Console
@@ -48,7 +49,7 @@ class History:
     def __init__(self, path):
         try:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            os.chmod(path, 0o600)  # one that is there already
+            private.narrow(fd)  # one that is there already
         except OSError as error:
             raise ChatFault(f"{path}: {error.strerror}", "name another file") from None
         self._file = os.fdopen(fd, "a", encoding="utf-8")
