@@ -9,6 +9,7 @@ from mpseq_tools.chat import Console
 from mpseq_tools.tui import panes
 from mpseq_tools.tui import room as room_of
 from mpseq_tools.tui.marks import looks
+from mpseq_tools.tui.screens import QuestionScreen
 
 KEY = bytes(range(32))
 
@@ -229,6 +230,29 @@ def test_a_name_that_pretends_to_be_more_than_a_name(tmp_path, monkeypatch):
         for line in room.lines:
             console.line(room, line)
         assert len(lines) == len(room.lines)
+
+    story(tmp_path, monkeypatch, tell)
+
+
+def test_a_name_that_is_markup_is_verified_like_any_other(tmp_path, monkeypatch):
+    nick = "[link=http://e][red]ben"
+
+    async def tell(house):
+        ana, ben = await house.sit_down("ana"), await house.sit_down(nick, home="ben")
+        await ana.type("/create here")
+        await ana.shows("session 1 of 'here'")
+        ana.room.chat.invite([("ben", bytes.fromhex(ben.key))])
+        await ben.until(lambda: ben.app.query_one(panes.Invitations).display)
+        await ben.pilot.press("f2")
+        await ana.until(lambda: len(ana.room.chat.members) == 2)
+        (theirs,) = [one.nick for one in ana.room.chat.members if one.key.hex() == ben.key]
+        await ana.type(f"/verify {theirs}")
+        await ana.until(lambda: isinstance(ana.app.screen, QuestionScreen))
+        sheet = ana.app.screen.query_one("VerticalScroll")
+        assert sheet._border_title.plain == f"Verify {theirs}" and not sheet._border_title.spans
+        await ana.pilot.press("y")
+        await ana.shows("verified: ")
+        assert ana.app.is_running
 
     story(tmp_path, monkeypatch, tell)
 

@@ -3,6 +3,7 @@
 from rich.text import Text
 from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
@@ -149,7 +150,7 @@ class QuestionScreen(Over):
 
     def compose(self):
         with VerticalScroll() as sheet:
-            sheet.border_title = clean(self.question.title)
+            sheet.border_title = Content(clean(self.question.title))  # a text would be markup
             yield Static(clean_rows(self.question.rows), markup=False)
             with Horizontal():
                 yield Button("Yes, equal (y)", id="yes", variant="success", compact=True)
