@@ -103,7 +103,8 @@ class Bridge:
 
     async def command(self, value):
         """Sends a COMMAND: anything JSON can hold, 16 KiB."""
-        await self.link.send((link.COMMAND, json.dumps(value)))
+        # MicroPython does not join the escapes of what is beyond 16 bits.
+        await self.link.send((link.COMMAND, json.dumps(value, ensure_ascii=False)))
 
     async def _from_device(self, message):
         kind = message[0]

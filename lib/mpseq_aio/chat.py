@@ -236,7 +236,11 @@ class Chat:
 
     async def send(self, text: str):
         """Sends a text to the conversation; returns when the carrier has taken what there is to
-        post (at once while there is no connection)."""
+        post (at once while there is no connection). LocalError when it is no text: half of a pair
+        of surrogates, for instance."""
+        for character in text:
+            if 0xD800 <= ord(character) < 0xE000:  # MicroPython encodes even those
+                raise errors.LocalError("a text that has no UTF-8")
         self.conversation.send(text, now())
         await self._sent()
 
