@@ -5,9 +5,11 @@ import asyncio
 from screens import joined, meet, story
 
 from mpseq import events, fingerprint
+from mpseq_aio.framing import clean
 from mpseq_tools.chat import Console
 from mpseq_tools.tui import panes
 from mpseq_tools.tui import room as room_of
+from mpseq_tools.tui.entry import Entry
 from mpseq_tools.tui.marks import looks
 from mpseq_tools.tui.screens import QuestionScreen
 
@@ -235,7 +237,7 @@ def test_a_name_that_pretends_to_be_more_than_a_name(tmp_path, monkeypatch):
 
 
 def test_a_name_that_is_markup_is_verified_like_any_other(tmp_path, monkeypatch):
-    nick = "[link=http://e][red]ben"
+    nick = "[link=http://e][red]b\u2066"
 
     async def tell(house):
         ana, ben = await house.sit_down("ana"), await house.sit_down(nick, home="ben")
@@ -246,10 +248,14 @@ def test_a_name_that_is_markup_is_verified_like_any_other(tmp_path, monkeypatch)
         await ben.pilot.press("f2")
         await ana.until(lambda: len(ana.room.chat.members) == 2)
         (theirs,) = [one.nick for one in ana.room.chat.members if one.key.hex() == ben.key]
+        entry = ana.app.query_one(Entry)
+        entry.put("/verify [li")
+        await ana.pilot.pause(0.2)
+        assert entry.suggestion == "" and "b\\u2066" in ana.hints
         await ana.type(f"/verify {theirs}")
         await ana.until(lambda: isinstance(ana.app.screen, QuestionScreen))
-        sheet = ana.app.screen.query_one("VerticalScroll")
-        assert sheet._border_title.plain == f"Verify {theirs}" and not sheet._border_title.spans
+        title = ana.app.screen.query_one("VerticalScroll")._border_title
+        assert title.plain == clean(f"Verify {theirs}") and not title.spans
         await ana.pilot.press("y")
         await ana.shows("verified: ")
         assert ana.app.is_running

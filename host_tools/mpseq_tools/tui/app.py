@@ -11,6 +11,8 @@ from textual.containers import Horizontal
 from textual.css.query import NoMatches
 from textual.message import Message
 
+from mpseq_aio.framing import clean
+
 from ..faults import Fault
 from . import completion, panes, screens, style
 from .conversation import Conversation
@@ -310,7 +312,8 @@ class ChatApp(App):
         if self.talk.current and event.text_area is entry:
             found = completion.candidates(self.talk.current, entry.text)
             follows = found[0][0] if found else ""
-            entry.suggestion = follows[len(entry.text):] if follows.startswith(entry.text) else ""
+            safe = follows.startswith(entry.text) and clean(follows) == follows
+            entry.suggestion = follows[len(entry.text):] if safe else ""
             self._hint()
 
     def on_press(self, event):
