@@ -9,48 +9,11 @@ import subprocess
 import sys
 
 import pytest
+from relays import a_relay, enter, next_of
+from relays import answers as raw
 
 from mpseq_aio import link, tcp
-from mpseq_tools.relay import Relay, with_number
-
-
-@contextlib.asynccontextmanager
-async def a_relay(**limits):
-    log = []
-    relay = Relay(port=0, log=log.append, **limits)
-    relay.lines = log
-    await relay.start()
-    try:
-        yield relay
-    finally:
-        await relay.stop()
-
-
-async def enter(relay, label, room="kitchen"):
-    client = tcp.TcpRoom("127.0.0.1", relay.port, room, label)
-    client.labels = await client.open()
-    return client
-
-
-async def next_of(client, kind):
-    """The next message of that kind, whatever stands before it."""
-    while True:
-        message = await asyncio.wait_for(client.recv(), 10)
-        if message[0] == kind:
-            return message
-
-
-async def raw(relay, data):
-    """What the relay answers to these bytes, until it closes: list of message tuples."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", relay.port)
-    writer.write(data)
-    answers = []
-    try:
-        while True:
-            answers.append(await asyncio.wait_for(tcp.read_message(reader), 10))
-    except link.CarrierLost:
-        writer.close()
-        return answers
+from mpseq_tools.relay import with_number
 
 
 def story(function):
