@@ -75,3 +75,18 @@ def test_everyone_who_enters_a_room_with_a_secret_says_so(monkeypatch, capsys):
             await asyncio.gather(listening, return_exceptions=True)
 
     tell()
+
+
+def test_a_board_that_would_say_its_password_in_the_clear_is_told_of():
+    assert "without TLS" in in_clear.warning_of("mqtt://ana:sesame@broker.example/garden")
+    for harmless in ("mqtts://ana:sesame@broker.example/g", "serial:garden", "espnow:g", "junk"):
+        assert in_clear.warning_of(harmless) is None
+
+
+def test_a_password_file_that_others_can_read_is_told_of(tmp_path, capsys):
+    path = tmp_path / "secret"
+    path.write_text("sesame\n")
+    for mode, told in ((0o600, False), (0o644, True)):
+        path.chmod(mode)
+        assert rooms_at("127.0.0.1", secret_file=str(path)).secret == "sesame"
+        assert ("chmod 600" in capsys.readouterr().err) is told

@@ -16,6 +16,16 @@ def is_local(host: str) -> bool:
         return False
 
 
+def warning_of(address: str) -> str | None:
+    """The same for a board's address, which need not be one of a desktop's."""
+    from . import rooms
+
+    try:
+        return warning(rooms.at(address))
+    except rooms.AddressFault:
+        return None
+
+
 def warning(rooms) -> str | None:
     """What to say before a secret goes to `rooms`, a rooms.Rooms, in plain text; else None. To an
     XMPP server none does (xmpp_stream.py)."""

@@ -428,6 +428,8 @@ class Chat:
                     break  # the receiver finds out too, and connects again
                 except Exception as error:  # this frame cannot be posted: the next one
                     self._fault(error)
+                    if frame in self._flying:
+                        self._flying.remove(frame)
                 if line == self._line:  # a new one has sorted them anew
                     self._frames.pop(0)
                     if self._again:

@@ -136,6 +136,8 @@ SECRET = (
 
 def rooms_at(relay, carrier=None, room=None, secret_file=None):
     """Where the rooms are that these options name (mpseq_tools.rooms.Rooms)."""
+    import os
+
     from mpseq_tools import rooms
 
     if carrier and room:
@@ -149,6 +151,8 @@ def rooms_at(relay, carrier=None, room=None, secret_file=None):
         there.name = room
     if secret_file:
         there.secret = source(secret_file, "--password-file").strip()
+        if os.name == "posix" and os.stat(secret_file).st_mode & 0o077:
+            typer.echo(f"mpseq: others can read {secret_file}. Cure: chmod 600", err=True)
     else:
         there.secret = there.secret or there.ambient_secret()
     return there

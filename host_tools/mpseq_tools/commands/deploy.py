@@ -64,7 +64,7 @@ def deploy(
     that somebody types), joined; what happens goes to stderr. Tried on emulated boards only.
     """  # fmt: skip
     from mpseq_tools import deploy as tool
-    from mpseq_tools import emulated, ports, psk, qemu
+    from mpseq_tools import emulated, in_clear, ports, psk, qemu
     from mpseq_tools.start import start
 
     if (room and carrier) or (main and example):
@@ -105,6 +105,8 @@ def deploy(
             place = stack.enter_context(emulated.switched_on(port, disk, say, again))
         try:
             member = tool.deploy(place, wanted, dist, baud, say)
+            if carrier and (said := in_clear.warning_of(carrier)):
+                say(f"careful: {said}")
             tool.show(member, say)
             code = asyncio.run(
                 start(
