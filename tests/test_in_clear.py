@@ -7,6 +7,7 @@ from relays import a_relay, story
 
 from mpseq import Identity
 from mpseq_tools import bridge, doctor, doctor_carrier, gateway, in_clear, rooms
+from mpseq_tools.commands import rooms_at
 from mpseq_tools.tui import talk
 
 
