@@ -29,6 +29,8 @@ RUN_BY = {
     "mpseq doctor --carrier": "test_doctor.py::test_a_relay_that_is_well",
     "mpseq doctor --device": "test_doctor.py::test_a_real_one_before_and_after_it_is_deployed",
     "mpseq forge --out --script": "test_forge.py::test_the_commands_forge_and_audit",
+    "mpseq interop --device": "test_interop_devices.py",
+    "mpseq interop --device --only --pair --seed": "test_interop.py test_interop_devices.py",
     "mpseq keys qr --nick": "test_keys_command.py",
     "mpseq keys show": "test_keys_command.py",
     "mpseq keys verify": "test_keys_command.py",
