@@ -220,14 +220,17 @@ async def test_what_came_back_long_before_a_cut_is_not_posted_again():
         await chat.close()
 
 
-@pytest.mark.parametrize("cuts", (1, 2))
-def test_after_a_cut_nothing_is_posted_before_the_others_are_back(cuts):
-    """Nor after a second one, at which there was nobody yet."""
+@pytest.mark.parametrize(("cuts", "told"), [(1, False), (2, False), (1, True)])
+def test_after_a_cut_nothing_is_posted_before_the_others_are_back(cuts, told):
+    """Nor after a second one, at which there was nobody yet; nor when the server said good-bye for
+    them first, as one does that is stopped."""
 
     @story
     async def tell():
         carrier = Played()
         chat = await posting(carrier, b"1")
+        if told:
+            carrier.come.put_nowait((link.LEAVE, "ben"))
         for _ in range(cuts):
             carrier.cut("ana")
             await until(lambda: not chat.connected)

@@ -51,6 +51,7 @@ _DOOR = 5  # seconds between looks whether the next invitation has its turn
 _MESSAGE = 0x11
 _CONFIRM = 0x16
 _BACK_OFF = (1, 2, 4, 8, 16, 30)  # seconds before the next try to connect
+_LAST = 5000  # ms before a cut: who went then went with the same server
 _COMING = 10000  # ms after a reconnect in which the others may still be on their way back
 # A server that dies while it hands a frame round has shown it to some, perhaps to its author only:
 # what came back so shortly (ms) before is posted again, too, before what nobody can have seen.
@@ -90,6 +91,7 @@ class Chat:
         self._back = []  # what came back last, and when
         self._again = 0  # how many at the head of _frames are posted again
         self._company = 0  # how many are in the room, or were when the way to it was lost
+        self._fell = (0, 0)  # when people began to go, and how many were here before
         self._line = 0  # connections so far
         self._hold = None  # (how many are waited for, until when) before anything is posted
         self._heard = 0
@@ -343,6 +345,8 @@ class Chat:
     def _disconnected(self, reason):
         if self.connected:
             self._back = [one for one in self._back if now() - one[1] <= _ROUND]
+            if now() - self._fell[0] <= _LAST:
+                self._company = max(self._company, self._fell[1])
             self.connected = False
             self._posted.set()
             self._inbox.put(Disconnected(reason))
@@ -387,6 +391,8 @@ class Chat:
             self.conversation.carrier_leave(message[1], now())
 
     def _count(self, step):
+        if step < 0 and now() - self._fell[0] > _LAST:
+            self._fell = (now(), self._company)
         self._company = max(1, self._company + step)
         if self._hold and self._company >= self._hold[0]:
             self._release()
