@@ -507,3 +507,22 @@ def test_the_seat_of_a_board_that_stays_away_is_given_up(tmp_path, monkeypatch, 
             board.pull()
 
     tell()
+
+
+def test_where_deploy_stays_a_board_that_nobody_invites_is_waited_for(tmp_path):
+    @story
+    async def tell():
+        lines = []
+        board = Socket(tmp_path).plug()
+        async with a_relay() as relay:
+            rooms = Rooms.relay(port=relay.port)
+            staying = start.start(board.path, 115200, rooms, member(), 1, True, lines.append)
+            async with running(staying) as task:
+                await board.room.open()
+                await until(lambda: "waiting on, until Ctrl-C" in "".join(lines))
+                assert not task.done()
+                board.room.log("mpseq: joined ana's room")
+                await until(lambda: "in the room, through this bridge" in "".join(lines))
+            board.pull()
+
+    tell()

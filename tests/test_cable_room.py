@@ -318,3 +318,11 @@ async def test_a_room_that_has_died_without_a_word_is_given_up():
         for answers, *said in ((True,), (True, *frames), (False, *frames)):
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(run(answers, *said), 1.5)
+
+
+@story
+async def test_an_emulated_board_is_no_cable():
+    room = rooms.at("serial:qemu-rv32").room()
+    with pytest.raises(link.CarrierLost, match="emulated board") as lost:
+        await room.open()
+    assert "deploy --port qemu-rv32" in lost.value.cure

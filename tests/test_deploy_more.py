@@ -4,6 +4,8 @@ board for who has none."""
 import asyncio
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from commanding import run
@@ -227,3 +229,10 @@ def test_a_machine_reads_who_the_board_is(board, tmp_path):
     assert found["invite"] == f"/invite porch {found['key']}"
     assert (found["nick"], found["carrier"], found["joined"]) == ("porch", "serial:kitchen", False)
     assert "identity created on it" in done.stderr
+
+
+def test_an_emulated_board_is_not_sent_into_a_network_that_it_has_not():
+    command = [sys.executable, "-m", "mpseq_tools", "deploy", "--port", "qemu-rv32"]
+    command += ["--nick", "porch", "--carrier", "mqtt://localhost/garden"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert run.returncode == 2 and "no network" in run.stderr

@@ -233,3 +233,13 @@ def test_a_fingerprint_is_not_a_key():
     assert parse_people(["ana=" + key.hex()]) == {"ana": key}
     with pytest.raises(ValueError, match="one person each"):
         parse_people(["ana=" + key.hex(), "ben=" + key.hex()])
+
+
+def test_no_file_is_overwritten(tmp_path):
+    there = tmp_path / "t.json"
+    there.write_text("mine")
+    command = [sys.executable, "-m", "mpseq_tools", "forge", f"ana={'11' * 32}"]
+    command += ["--script", str(there), "--out", str(there)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert run.returncode == 2 and "there already" in run.stderr
+    assert there.read_text() == "mine"

@@ -315,7 +315,7 @@ def test_a_unit_knows_low_ports_and_its_own_certificate(tmp_path):
         env={**os.environ, "MPSEQ_HOME": str(tmp_path)},
     )
     assert "AmbientCapabilities=CAP_NET_BIND_SERVICE\n" in result.stdout
-    assert f"LoadCredential=relay.key:{tmp_path}/relay.key\n" in result.stdout
+    assert f"LoadCredential=relay.key:{tmp_path}/relay-key.pem\n" in result.stdout
     assert "--tls-self-signed" not in result.stdout and "fingerprint" in result.stderr
     result = subprocess.run(
         arguments("--tokens", tmp_path / "none", "--systemd"), capture_output=True, text=True

@@ -10,7 +10,7 @@ import contextlib
 from mpseq_aio import link
 from mpseq_aio.tcp import TcpRoom
 
-from . import replug, serial_link
+from . import qemu, replug, serial_link
 from .bridge import Bridge, forever
 from .relay import Relay
 from .rooms import Rooms
@@ -62,6 +62,10 @@ class CableRoom:
         await self._stop()
 
     async def _start(self):
+        if self.device in qemu.BOARDS:
+            lost = link.CarrierLost(f"{self.device} is an emulated board, and switched off")
+            lost.cure = f"mpseq deploy --port {self.device} --stay, and a relay for both"
+            raise lost
         transport = serial_link.SerialTransport(self.device, self._baudrate)
         relay = Relay(port=0)
         try:

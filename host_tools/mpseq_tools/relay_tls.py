@@ -62,7 +62,8 @@ def self_signed(names: str):
     from .keys import folder as home
 
     folder = home()
-    paths = [folder / f"relay.{kind}" for kind in ("pem", "key", "der")]
+    # Not relay.key, as an identity would be called.
+    paths = [folder / name for name in ("relay.pem", "relay-key.pem", "relay.der")]
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if not wanted or not all(name.isascii() and name.isprintable() for name in wanted):
         raise CertificateFault(

@@ -7,7 +7,7 @@ import re
 from mpseq_aio import link
 
 from . import replug, serial_link
-from .bridge import Bridge, forever
+from .bridge import Bridge, attend, forever
 from .faults import SMALL_HEAP, Fault
 from .on_board import PROMPT
 
@@ -109,13 +109,17 @@ class _Watch:
         """"joined", "late", "away" (not even in the room), or what it said when it ended."""
         bridge = self._bridge = Bridge(line, self._rooms, console=self._console)
         place = self._place
-        again = bridge.run() if place is None else forever(bridge, place, self._say)
+        again = attend(bridge) if place is None else forever(bridge, place, self._say)
         running = asyncio.ensure_future(again)
         outcome = self._outcome
         try:
-            await asyncio.wait(
-                {running, outcome}, timeout=self._patience, return_when=asyncio.FIRST_COMPLETED
-            )
+            both = {running, outcome}
+            first = asyncio.FIRST_COMPLETED
+            done, _ = await asyncio.wait(both, timeout=self._patience, return_when=first)
+            if not done and self._stay:
+                what = "joined: nobody has invited it" if self._connected else "reached its room"
+                self._say(f"it has not {what} within {self._patience} s; waiting on, until Ctrl-C")
+                await asyncio.wait(both, return_when=first)
             if outcome.done() and outcome.result() == "joined":
                 self._joined()
                 if self._stay:

@@ -73,6 +73,12 @@ def deploy(
         raise typer.BadParameter("is for an emulated board: --port qemu-rv32", param_hint="--disk")
     rooms = rooms_at(relay, secret_file=password_file)
     is_emulated = port in qemu.BOARDS
+    if is_emulated and carrier and not carrier.startswith("serial:"):
+        raise typer.BadParameter(
+            "an emulated board has no network; let its cable lead there: --room NAME, and --relay"
+            " with the address without the room",
+            param_hint="--carrier",
+        )
     port = ports.choose(port)
     wanted = tool.Wanted(
         nick=nick,

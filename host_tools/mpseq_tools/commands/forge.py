@@ -1,5 +1,6 @@
 """`mpseq forge`."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -34,6 +35,8 @@ def forge(
         raise typer.BadParameter(str(error), param_hint="NICK=KEY") from None
     if witness is not None and witness not in keys:
         raise typer.BadParameter(f"{witness!r} is none of them", param_hint="--witness")
+    if os.path.exists(out):
+        raise typer.BadParameter(f"{out} is there already", param_hint="--out")
     text = source(script, "--script")
     try:
         forged = tool.forge(keys, text, witness, suite=suite)
