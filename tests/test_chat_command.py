@@ -1,5 +1,6 @@
 """`mpseq chat` and the identity file, as a user meets them: programs, pipes and messages."""
 
+import asyncio
 import os
 import re
 import signal
@@ -14,10 +15,12 @@ import pytest
 
 from mpseq import events, fingerprint
 from mpseq_aio import link
-from mpseq_aio.inbox import Connected, Disconnected, Entered, Gone
+from mpseq_aio.inbox import Connected, Disconnected, Dropped, Entered, Gone
 from mpseq_aio.tcp import frame_message
 from mpseq_tools import keys, people
-from mpseq_tools.chat import Console, History, LineChat, parse_key, show_text
+from mpseq_tools.chat import Console, History, LineChat, parse_key, show_code, show_text
+from mpseq_tools.tui.talk import Options, Talk, split_cure
+from mpseq_tools.tui.typed import nick_and_code, nicks_and_keys
 
 
 class Program:
@@ -103,7 +106,8 @@ def test_three_people_meet_by_typing_and_one_leaves(sit_down):
     ana, ben, eve = sit_down("ana"), sit_down("ben"), sit_down("eve")
     ana.type("/create The kitchen")
     ana.wait_for(r"session 1 of 'The kitchen': ana")
-    ana.type(f"/invite ben {ben.key} eve {eve.key}")
+    # One key as a narrow window breaks it.
+    ana.type(f"/invite ben {ben.key[:40]} {ben.key[40:]} eve {eve.key}")
     invited = ben.wait_for(r"invitation 1: ana \[(\S+)\] invites you to 'The kitchen'")
     assert invited[1] == fingerprint(bytes.fromhex(ana.key))
     assert invited[1] == ana.wait_for(r"your fingerprint: (\S+)")[1]
@@ -176,7 +180,17 @@ def test_another_device_takes_the_place_of_one(sit_down, start, relay):
     new.wait_for(r"connected as ben-2")
     ana.type(f"/invite ben {ben.key}")
     ana.wait_for(r"not done: ben is here already")
-    ana.type(f"/replace ben {ben.key}")
+    ana.wait_for(r"Cure: it was reset\? /replace ben KEY puts it back in at once; else")
+    ana.type(f"/invite bne {ben.key}")
+    ana.wait_for(r"not done: that is the key of ben, who is here already")
+    for command in ("invite", "replace"):
+        ana.lines.clear()
+        ana.type(f"/{command} eve {ana.key}")
+        ana.wait_for(r"not done: that is your own key")
+        ana.wait_for(r"Cure: whoever else uses this machine starts with --profile NAME")
+    ana.type(f"/replace ben {ben.key} eve {ben.key}")
+    ana.wait_for(r"usage: /replace NICK KEY")
+    ana.type(f"/replace ben {ben.key[:40]} {ben.key[40:]}")
     ben.wait_for(r"WARNING: ana invites another device with your key")
     new.wait_for(r"invitation 1")
     new.type("/accept")
@@ -245,7 +259,9 @@ def test_mistakes_are_answered_in_the_conversation(sit_down):
     for line, answer in [
         ("hello?", r"not done: not in a conversation"),
         ("/invite ben", r"usage: /invite NICK KEY"),
-        ("/invite ben 1234", r"not done: '1234' is not a key"),
+        ("/invite ben 1234", r"not done: '1234' is not a key: that is only 4 of 64 digits"),
+        ("/invite ben " + "ab " * 8 + "eve", r"that is only 16 of 64 digits of a key"),
+        ("/invite ben " + "0" * 64 + " eve", r"usage: /invite NICK KEY"),
         ("/accept", r"no such invitation"),
         ("/accept x", r"no such invitation"),
         ("/code", r"no session code"),
@@ -265,6 +281,55 @@ def test_no_relay_is_said_with_the_cure(start):
     assert program.end() == 3
     program.wait_for("no relay at 127.0.0.1 port 1")
     program.wait_for("Cure: start one with `mpseq relay`")
+
+
+def test_a_carriers_own_cure_is_the_only_one(start):
+    said, cure = split_cure("no broker. Cure: one that runs")
+    assert (said, cure) == ("no broker", "one that runs")
+    assert split_cure("no relay at x") == ("no relay at x", "")
+    # What the other end says is told as that, or not taken for a cure at all.
+    said, cure = split_cure("the relay says: wrong token for this room. Cure: ask for another")
+    assert cure == "the relay says: ask for another"
+    quoted = 'lets you not in ("go away. Cure: call evil.example"): gone'
+    assert split_cure(quoted) == (quoted, "")
+    program = start("chat", "--nick", "ana", "--carrier", "tls://127.0.0.1:1/x#/nowhere.pem")
+    assert program.end() == 3
+    assert " ".join(program.lines).count("Cure: ") == 1
+
+
+def test_a_second_chat_of_a_profile_is_told_and_a_crash_shuts_nobody_out(start, relay):
+    def sit(*options):
+        program = start(
+            "chat", "--nick", "ana", "--room", "kitchen", "--relay", relay, "--no-probe", *options
+        )
+        program.wait_for("connected as")
+        return program
+
+    first, second, other = sit(), sit(), sit("--profile", "other")
+    words = "WARNING: another mpseq chat of this profile runs: .* Cure: --profile NAME"
+    second.wait_for(words)
+    first.process.kill()
+    first.end()
+    second.type("/quit")
+    assert second.end() == 0
+    third = sit()
+    for program in (first, third, other):
+        assert not re.search(words, "\n".join(program.lines))
+
+
+def test_who_takes_over_or_tries_again_is_not_told_of_itself(home):
+    def sit():
+        talk = Talk(Options("ana"))
+        talk.start()
+        return talk
+
+    first = sit()
+    first.start()  # the screen of a browser, after a fault
+    second = sit()
+    assert first.alone and not second.alone
+    asyncio.run(second.quit())
+    asyncio.run(first.quit())
+    assert sit().alone
 
 
 def test_what_a_relay_says_commands_no_terminal_and_makes_no_line_of_ours(start):
@@ -324,9 +389,14 @@ def test_what_may_be_an_attack_is_a_warning():
     key = bytes(32)
     for event, words in [
         (events.Missing("ben", key, 3, 5), "messages 3 to 5 of ben never came"),
+        (events.Missing("ben", key, 53, 53), "message 53 of ben never came"),
         (events.Inconsistent("ben", key, 9), "ben saw another conversation than you"),
+        (events.Inconsistent("ben", key, 9), "/rekey begins a new one"),
         (events.Unverifiable("ben", key, 9), "cannot check what ben saw"),
-        (events.Unconfirmed(3, 4), "never confirmed by everyone"),
+        (events.Unconfirmed(3, 4), "#3 to #4 were never confirmed by everyone"),
+        (events.Unconfirmed(91, 91), "#91 was never confirmed by everyone"),
+        (Dropped(1), "1 notice was lost"),
+        (Dropped(2), "2 notices were lost"),
         (events.Unsent("secret"), "not sent, because somebody new is here now: secret"),
         (events.NotInvited("eva", key), "eva"),
         (events.Undelivered("ben", key, 65537), "ben sent 65537 bytes that cannot be shown"),
@@ -419,6 +489,34 @@ def test_keys_are_64_hex_digits():
             parse_key(wrong)
 
 
+def test_a_key_in_pieces_is_put_together():
+    key, other = bytes(range(32)), bytes(range(32, 64))
+    text = key.hex()
+    for words in (text, f"{text[:40]} {text[40:]}", f"{text[:39]} {text[39:41]} {text[41:]}"):
+        # A nick can look like hex digits, too.
+        line = f"ben {words} dad {other.hex().upper()}"
+        assert nicks_and_keys(line.split()) == [("ben", key), ("dad", other)]
+    assert nicks_and_keys(["ben", text, "eve"]) is None
+    for words in (text[:40], f"{text[:40]} eve {other.hex()}", f"{text[:40]} {text[:40]}"):
+        with pytest.raises(Exception, match="only 40 of 64 digits of a key"):
+            nicks_and_keys(["ben", *words.split()])
+
+
+def test_a_code_is_typed_as_the_screen_shows_it():
+    code = events.Code("065400", ("donkey", "igloo", "pencil"))
+    for said in ("065400", "065 400", "065-400", "065 400, donkey igloo pencil", show_code(code),
+                 "065400 Donkey, igloo, pencil"):
+        nick, given = nick_and_code(f"ben the {said}".split())
+        assert nick == "ben the" and given.equals(code), said
+    for said in ("065 401", "065400 donkey igloo pen"):
+        nick, given = nick_and_code(f"ben {said}".split())
+        assert nick == "ben" and not given.equals(code)
+    for nick in ("ben", "ben 065", "065400"):
+        assert nick_and_code(nick.split()) == (nick, None)
+    # Whoever is called "ben 065" gets none of ben's digits.
+    assert nick_and_code(["ben", "065", "400"])[0] == "ben"
+
+
 # --- the identity file
 
 
@@ -495,7 +593,7 @@ def test_people_are_verified_and_marked_in_lines(sit_down):
     ana.type(f"/invite ben {ben.key}")
     ben.wait_for(r"invitation 1: .* Is that fingerprint theirs\? /accept 1")
     ben.type("/accept")
-    digits = ana.wait_for(r"session code: (\d{3} \d{3}),")[1].replace(" ", "")
+    digits = ana.wait_for(r"session code: (\d{3} \d{3}),")[1]
     ben.wait_for("session code")
     ana.type("/verify ben")
     ana.wait_for(r"Call ben, or meet: not by this chat")
@@ -503,7 +601,7 @@ def test_people_are_verified_and_marked_in_lines(sit_down):
     ana.wait_for(r"/yes or /no")
     ana.type("/no")
     ana.wait_for(r"not done: Verify ben")
-    wrong = "000000" if digits != "000000" else "000001"
+    wrong = "000 000" if digits != "000 000" else "000 001"
     ana.type(f"/verify ben {wrong}")
     ana.wait_for(r"WARNING: ben reads .* NOT the same session")
     ben.type("before")

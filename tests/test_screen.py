@@ -92,6 +92,7 @@ def test_several_rooms_with_one_identity(tmp_path, monkeypatch):
         await ana.until(lambda: ana.tabs == [" 1 garden ", "[2 kitchen]"])
         assert ana.code == "no conversation yet"
         await ana.type("/create soup")
+        await ana.until(lambda: "soup: 1 person" in ana.code)
         await ana.shows("session 1 of 'soup'")
         for text in ("one", "two"):
             await ben.type(text)
@@ -161,7 +162,7 @@ def test_commands_are_completed_and_lines_come_back(tmp_path, monkeypatch):
         entry.put("")
         for text, answer in [
             ("/dance", "/dance: unknown"),
-            ("/invite ben 12", "is not a key"),
+            ("/invite ben 12", "only 2 of 64 digits of a key"),
             ("/invite ben", "usage: /invite NICK KEY"),
             ("/accept 9", "no such invitation"),
             ("/yes", "nothing was asked"),
@@ -199,6 +200,10 @@ def test_a_pasted_block_is_one_text_and_too_much_is_refused(tmp_path, monkeypatc
         await ben.shows("first row second row")
         texts = [line for line in ben.room.lines if line.kind == "text"]
         assert [line.rows for line in texts] == [["first row", "second row", "\\x1b[2Jthird"]]
+        # A key that was copied out of a narrow window.
+        await paste(f"/invite ben {ben.key[:40]}\n{ben.key[40:]}")
+        await ana.pilot.press("enter")
+        await ana.shows("not done: ben is here already")
         await paste("/quit\nis what I typed")
         await ana.pilot.press("enter")
         await asyncio.sleep(0.2)
@@ -223,7 +228,7 @@ def notes(person):
 
 def test_help_and_the_own_key_lie_over_the_conversation(tmp_path, monkeypatch):
     async def tell(house):
-        ana = await house.sit_down("ana")
+        ana = await house.sit_down("ana", size=(100, 40))
         await ana.pilot.press("f1")
         text = str(ana.app.screen.query_one("Static").content)
         for word in ("/verify NICK", "F4", "confirmed: everyone has it", "KEY CHANGED", "count"):
@@ -243,6 +248,35 @@ def test_help_and_the_own_key_lie_over_the_conversation(tmp_path, monkeypatch):
     story(tmp_path, monkeypatch, tell)
 
 
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [((100, 40), ""), ((80, 24), "q shows it alone"), ((40, 24), "q shows it alone"),
+     ((38, 30), "`mpseq keys qr` prints it"), ((80, 18), "`mpseq keys qr` prints it")],
+)  # fmt: skip
+def test_the_qr_code_is_shown_whole_or_not_at_all(tmp_path, monkeypatch, size, said):
+    async def tell(house):
+        ana = await house.sit_down("ana", size=size)
+        await ana.type("/me")
+        await ana.until(lambda: isinstance(ana.app.screen, screens.MeScreen))
+        code = ana.app.screen.query_one("#qr")
+        shown = lambda: " ".join(str(code.content).split())  # noqa: E731
+
+        def whole():
+            sheet = ana.app.screen.query_one("VerticalScroll")
+            return "█" in shown() and sheet.content_region.contains_region(code.region)
+
+        if said:
+            await ana.until(lambda: said in shown())
+            assert "█" not in shown()
+        await ana.pilot.press(*("q" * ("alone" in said)))
+        await ana.until(lambda: said in shown() if "keys qr" in said else whole())
+        if "alone" in said:
+            await ana.pilot.press("q")
+            await ana.until(lambda: said in shown())
+
+    story(tmp_path, monkeypatch, tell)
+
+
 def test_the_qr_code_holds_the_key():
     rows = screens.qr_rows("mpseq-key-1 00 ana", 60)
     assert len({len(row) for row in rows}) == 1
@@ -250,6 +284,8 @@ def test_the_qr_code_holds_the_key():
     quiet = rows[0].index("█") if "█" in rows[0] else len(rows[2]) - len(rows[2].lstrip())
     assert rows[2][quiet : quiet + 8] == "█▀▀▀▀▀█ "
     assert screens.qr_rows("mpseq-key-1 00 ana", 20) is None
+    assert screens.qr_rows("mpseq-key-1 00 ana", 60, 12) is None
+    assert len(screens.qr_rows("mpseq-key-1 00 ana", 60, 14)) <= 14
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 24), (40, 12), (200, 60)])

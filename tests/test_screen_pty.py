@@ -88,6 +88,7 @@ def test_the_terminal_is_given_back_and_good_bye_is_said(sit_down, start, relay,
     )
     key = ben.wait_for(r"you are \S+; your key: ([0-9a-f]{64})")[1]
     ana = sit_down("ana")
+    ana.wait_for("/me shows your key whole: c copies it")
     ana.process.send("/create Kitchen\r")
     ana.wait_for("session 1 of 'Kitchen'")
     ana.process.send(f"/invite ben {key}\r")

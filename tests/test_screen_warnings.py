@@ -62,7 +62,7 @@ def test_each_warning_stays_until_it_is_dismissed(tmp_path, monkeypatch):
         for number in range(50):
             ana.room.show(events.Missing("ben", key, number, number))
         await ana.until(lambda: len(ana.alerts) == 2)
-        assert "messages 49 to 49" in ana.alerts[1] and "(50 times)" in ana.alerts[1]
+        assert "message 49 of ben" in ana.alerts[1] and "(50 times)" in ana.alerts[1]
 
     story(tmp_path, monkeypatch, tell)
 

@@ -8,12 +8,13 @@ from mpseq_aio.framing import clean
 
 from . import private
 from .faults import Fault
-from .tui.commands import parse_key
+from .tui import once
 from .tui.lines import Console
 from .tui.lines import run as run_lines
 from .tui.marks import show_code, show_text
 from .tui.room import Room as LineChat
 from .tui.talk import ChatFault, Options, Talk
+from .tui.typed import parse_key
 
 __all__ = (
     "ChatFault", "Console", "Hear", "LineChat", "Options", "open_rooms", "parse_key", "run",
@@ -68,7 +69,7 @@ class History:
         """Nothing to keep."""
 
 
-def hint(talk, say, warn):
+def hint(talk, say, warn, plain=False):
     """Who I am, for others to invite me."""
     from . import keys
 
@@ -76,6 +77,10 @@ def hint(talk, say, warn):
         say(f"* new identity in {keys.path_of(talk.options.profile)}")
     say(f"* you are {talk.options.nick}; your key: {talk.identity.public.hex()}")
     say(f"* your fingerprint: {talk.identity.fingerprint}")
+    if not plain:
+        say("* /me shows your key whole: c copies it, others scan its QR code")
+    if not talk.alone:
+        warn(once.WARNING)
     if talk.options.history:
         warn(f"--history: all that is shown is kept, readable, in {talk.options.history}")
 
@@ -107,7 +112,7 @@ async def run(options, places, plain) -> int:
         talk = Talk(options, Hear(history, screen))
         talk.start()
         if plain:
-            hint(talk, console.say, console.warn)
+            hint(talk, console.say, console.warn, plain=True)
         await open_rooms(talk, places)
         if not plain:
             hint(talk, talk.current.say, talk.current.warn)

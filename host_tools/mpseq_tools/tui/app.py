@@ -14,7 +14,7 @@ from textual.message import Message
 from mpseq_aio.framing import clean
 
 from ..faults import Fault
-from . import completion, panes, screens, style
+from . import completion, marks, panes, screens, style
 from .conversation import Conversation
 from .entry import Entry
 from .signals import when_told_to_end
@@ -228,9 +228,8 @@ class ChatApp(App):
             rows = [*rows[: _HINT_ROWS - 1], f"… {len(rows) - _HINT_ROWS + 1} more: /help"]
         if not rows and room.pending:
             waiting = "waits for the connection" if not room.chat.connected else "on its way"
-            said = "1 text" if len(room.pending) == 1 else f"{len(room.pending)} texts"
             if not room.chat.connected or self._is_slow(room):
-                rows.append(f"{said} {waiting}")
+                rows.append(f"{marks.count(len(room.pending), 'text')} {waiting}")
         below = self.query_one(Conversation).below
         if not rows and below:
             rows.append(f"{below} new below: Ctrl-End or Page Down")
@@ -272,6 +271,8 @@ class ChatApp(App):
             return
         text = event.text
         word = text.split(maxsplit=1)[0]
+        if word in ("/invite", "/replace"):
+            text = " ".join(text.split())  # a key that was copied out of a narrow window
         if word == "/help":
             self.action_help()
         elif text.startswith("/") and not text.startswith("//") and "\n" in text:

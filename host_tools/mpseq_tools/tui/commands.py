@@ -10,6 +10,7 @@ from mpseq_aio import link
 
 from ..faults import Fault
 from . import marks
+from .typed import nick_and_code, nicks_and_keys
 
 POLICIES = {
     "any": membership.ANY,
@@ -84,20 +85,53 @@ def _create(room, *words):
     room.chat.create(" ".join(words) or room.name, policy=policy, suite=room.suite)
 
 
-def _invite(room, *words, replace=False):
-    if len(words) % 2:
-        name = "replace" if replace else "invite"
-        room.say(f"* usage: {BY_NAME[name].head()}")
+def _invite(room, *words):
+    pairs = nicks_and_keys(words)
+    if pairs is None:
+        room.say(f"* usage: {BY_NAME['invite'].head()}")
         return
-    pairs = list(zip(words[::2], map(parse_key, words[1::2]), strict=True))
+    for nick, key in pairs:
+        _refuse_own(room, key)
+        _refuse_member(room, nick, key)
+    _let_in(room, pairs, False)
+
+
+def _refuse_own(room, key):
+    if key == room.own_key:
+        raise Fault(
+            "that is your own key", "whoever else uses this machine starts with --profile NAME"
+        )
+
+
+def _refuse_member(room, nick, key):
+    here = room.nick_of(key)
+    if here == nick:
+        raise Fault(
+            f"{nick} is here already",
+            f"it was reset? /replace {nick} KEY puts it back in at once; else it is parted from a"
+            " minute or two after the next text",
+        )
+    if here:
+        raise Fault(
+            f"that is the key of {here}, who is here already",
+            f"the key that /me shows {nick}; or, if {here} was reset, /replace {here} KEY",
+        )
+
+
+def _replace(room, *words):
+    pairs = nicks_and_keys(words)
+    if pairs is None or len(pairs) > 1:
+        room.say(f"* usage: {BY_NAME['replace'].head()}")
+        return
+    _refuse_own(room, pairs[0][1])
+    _let_in(room, pairs, True)
+
+
+def _let_in(room, pairs, replace):
     room.chat.invite(pairs, replace=replace)
     for nick, key in pairs:
         room.invitees[nick] = key
         room.say(f"* invited {nick} [{fingerprint(key)}]")
-
-
-def _replace(room, nick, key):
-    _invite(room, nick, key, replace=True)
 
 
 def _invitee(room, who):
@@ -144,11 +178,7 @@ def _me(room):
 
 
 def _verify(room, *words):
-    *nick, digits = words
-    given = digits.replace("-", "")
-    if not (nick and given.isdigit() and len(given) == 6):
-        nick, given = words, ""
-    nick = " ".join(nick)
+    nick, given = nick_and_code(words)
     key = room.key_of(nick)
     if key == room.own_key:
         raise LocalError("that is you")
@@ -163,7 +193,7 @@ def _verify(room, *words):
         room.meet(room.chat.members)
         room.remark()
 
-    if given and given != code.digits:
+    if given and not given.equals(code):
         room.warn(
             f"{name} reads {given}, but your session code is {marks.show_code(code)}: that is NOT"
             " the same session. Somebody may be in between. Nobody was verified.",
@@ -299,7 +329,7 @@ COMMANDS = (
     Command("invite", "NICK KEY ...", "invite people, several at once; KEY is what /me shows them",
             _invite, 2, MANY),
     Command("replace", "NICK KEY", "invite another device of a member in the place of the one that"
-            " is here", _replace, 2, 2),
+            " is here", _replace, 2, MANY),
     Command("approve", "NICK", "let somebody in whom another member invited", _approve, 1, MANY),
     Command("cancel", "NICK", "take your invitation back; or refuse a device in the place of"
             " yours", _cancel, 1, MANY),
@@ -309,7 +339,8 @@ COMMANDS = (
     Command("who", "", "who is in, with fingerprints and what is known of them", _who),
     Command("code", "", "the session code: read it to one another, it must be equal", _code),
     Command("verify", "NICK [DIGITS]", "you compared by voice: this is them. With the six digits"
-            " that they read:\nno question is asked", _verify, 1, MANY),
+            " that they read\n(and the words, if you like): no question is asked",
+            _verify, 1, MANY),
     Command("unverify", "NICK", "take that back", _unverify, 1, MANY),
     Command("yes", "", "the answer to a question", lambda room: _answer(room, True)),
     Command("no", "", "the other answer", lambda room: _answer(room, False)),
@@ -342,18 +373,6 @@ def _listed(command):
 
 
 HELP = "\n".join([row for command in COMMANDS for row in _listed(command)] + [NOTES])
-
-
-def parse_key(text: str) -> bytes:
-    """32 bytes of a public key from 64 hex digits, or from `mpseq-key-1 KEY NICK`; LocalError
-    otherwise."""
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) != 32:
-        raise LocalError(f"{text!r} is not a key: 64 hex digits, as /me shows them")
-    return key
 
 
 def card_of(room) -> str:

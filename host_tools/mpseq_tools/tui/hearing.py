@@ -56,7 +56,8 @@ class Hearing:
         self.present = set()
         waits = "What you write meanwhile waits, and is posted then."
         if self.pending:
-            waits = f"{len(self.pending)} texts of yours are on their way. {waits}"
+            way = "is on its" if len(self.pending) == 1 else "are on their"
+            waits = f"{marks.count(len(self.pending), 'text')} of yours {way} way. {waits}"
         self.warn(
             f"disconnected: {clean(event.reason)}. Trying again until it works. {waits}",
             "disconnected",
@@ -84,7 +85,9 @@ class Hearing:
         self.say(text)
 
     def _on_dropped(self, event):
-        self.warn(f"{event.count} notices were lost: too many at once", "dropped")
+        one = event.count == 1
+        lost = "1 notice was lost" if one else f"{event.count} notices were lost"
+        self.warn(f"{lost}: too many at once", "dropped")
 
     def _on_fault(self, event):
         error = clean(str(event.error))
@@ -163,7 +166,8 @@ class Hearing:
         if event.code:
             self.say(f"* session code: {marks.show_code(event.code)}")
         if event.failed:
-            self.warn(f"{event.failed} exchanges failed before this one", "failed")
+            many = f"{event.failed} exchanges failed before this one"
+            self.warn("1 exchange failed before this one" if event.failed == 1 else many, "failed")
         self.meet(event.members)
 
     def meet(self, members):
@@ -248,7 +252,7 @@ class Hearing:
 
     def _on_data(self, event):
         self.suspected.pop(event.key, None)
-        what = f"{event.content_type}, {len(event.data)} bytes"
+        what = f"{event.content_type}, {marks.count(len(event.data), 'byte')}"
         if event.content_type.startswith("text/") and len(event.data) <= _SHORT:
             what += ": " + marks.show_text(bytes(event.data).decode(errors="replace"))
         self.show_message(event, f"[{what}]")
@@ -276,22 +280,28 @@ class Hearing:
 
     def _on_unconfirmed(self, event):
         self._tick(event.first, event.last, "never")
-        self.warn(
-            f"#{event.first} to #{event.last} were never confirmed by everyone: not all may have"
-            " seen them"
-        )
+        if event.first == event.last:
+            which, them = f"#{event.first} was", "it"
+        else:
+            which, them = f"#{event.first} to #{event.last} were", "them"
+        self.warn(f"{which} never confirmed by everyone: not all may have seen {them}")
 
     def _on_missing(self, event):
+        if event.first == event.last:
+            which, them = f"message {event.first}", "it"
+        else:
+            which, them = f"messages {event.first} to {event.last}", "them"
         self.warn(
-            f"messages {event.first} to {event.last} of {event.nick} never came: the room lost"
-            " them or keeps them from you",
+            f"{which} of {event.nick} never came: the room lost {them} or keeps {them} from you",
             "missing", event.key,
         )
 
     def _on_inconsistent(self, event):
         self.warn(
             f"INCONSISTENT: {event.nick} saw another conversation than you, at #{event.number} or"
-            " before. The room may be showing you different things. Ask by another way.",
+            " before. The room may be showing you different things. Ask by another way."
+            " No text of this session is confirmed any more: /rekey begins a new one, in which"
+            " they are again.",
             "inconsistent", event.key,
         )
 
@@ -302,9 +312,10 @@ class Hearing:
         )
 
     def _on_undelivered(self, event):
+        size = marks.count(event.size, "byte")
         self.warn(
-            f"{event.nick} sent {event.size} bytes that cannot be shown: too long for me, or not"
-            " all of it came",
+            f"{event.nick} sent {size} that cannot be shown: too long for me, or not all of it"
+            " came",
             "undelivered", event.key,
         )
 

@@ -76,6 +76,11 @@ def who(nick: str, key: bytes) -> str:
     return f"{nick} [{fingerprint(key)}]"
 
 
+def count(number: int, one: str, many: str = "") -> str:
+    """"1 text", "2 texts"."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def show_code(code) -> str:
     """A session code for people: "123 456, amber river stone"."""
     return f"{code.digits[:3]} {code.digits[3:]}, {' '.join(code.words)}"

@@ -71,7 +71,7 @@ class Code(Static):
         if not chat.connected:
             said = f"NOT CONNECTED. {said}"
         if chat.members and self.app.size.width >= 60:
-            said += f"   {clean(chat.name)}: {len(chat.members)} people"
+            said += f"   {clean(chat.name)}: {marks.count(len(chat.members), 'person', 'people')}"
         self.update(said)
         self.set_class(not chat.connected, "-away")
 
@@ -144,8 +144,7 @@ class Alerts(VerticalScroll, can_focus=False):
             alerts.append(Alert(room, warning, where, " F4" if not number else ""))
         self.mount_all(alerts)
         self.display = bool(found)
-        word = "WARNING" if len(found) == 1 else "WARNINGS"
-        self.border_title = f"{len(found)} {word}"
+        self.border_title = marks.count(len(found), "WARNING", "WARNINGS")
 
 
 class Invitations(Horizontal):

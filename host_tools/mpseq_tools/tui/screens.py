@@ -1,5 +1,6 @@
 """What lies over the conversation for a moment: help, my key, a question, a password, a fault."""
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
@@ -83,48 +84,75 @@ class HelpScreen(Over):
 class MeScreen(Over):
     """Nick, key, fingerprint, and the QR code that `mpseq keys` and boards read."""
 
-    BINDINGS = [Binding("c", "copy", "Copy the key"), Binding("enter", "close", show=False)]
+    BINDINGS = [
+        Binding("c", "copy", "Copy the key"),
+        Binding("q", "alone", "The QR code alone"),
+        Binding("enter", "close", show=False),
+    ]
+    DEFAULT_CSS = """
+    MeScreen.-alone > VerticalScroll {
+        width: 100%; max-width: 100%; max-height: 100%; border: none; padding: 0;
+        align-horizontal: center;
+    }
+    MeScreen.-alone #who { display: none; }
+    """
 
     def __init__(self, room):
         super().__init__()
         self.room = room
 
     def compose(self):
-        room = self.room
         with VerticalScroll() as sheet:
             sheet.border_title = "me: c copies the key, Esc closes"
-            yield Static(
-                f"{clean(room.chat.nick)}\n{room.own_key.hex()}\n"
-                f"fingerprint {room.chat.identity.fingerprint}",
-                markup=False,
-            )
-            yield Static(id="qr", markup=False, classes="wide")
+            yield Static("\n".join(self._rows()), markup=False, id="who")
+            yield Static(id="qr", markup=False)
+
+    def _rows(self):
+        room = self.room
+        fingerprint = f"fingerprint {room.chat.identity.fingerprint}"
+        return [clean(room.chat.nick), room.own_key.hex(), fingerprint]
 
     def on_mount(self):
         self.query_one(VerticalScroll).focus()
         self.on_resize()
 
     def on_resize(self):
-        width = self.app.size.width - 6
-        found = qr_rows(commands.card_of(self.room), width)
-        code = self.query_one("#qr", Static)
-        if found is None:
-            code.update("(the window is too narrow for the QR code)")
+        card = commands.card_of(self.room)
+        whole = self.app.size
+        width = min(whole.width * 9 // 10, 100) - 4  # what Over leaves for text
+        taken = sum(-(-cell_len(row) // max(width, 1)) for row in self._rows())
+        alone = qr_rows(card, *whole)
+        if self.has_class("-alone"):
+            found = alone
         else:
+            found = qr_rows(card, width, whole.height * 95 // 100 - 2 - taken)
+        code = self.query_one("#qr", Static)
+        code.set_class(found is not None, "wide")  # words wrap, the code does not
+        if found is not None:
             code.update(Text("\n".join(found), style="black on white", no_wrap=True))
+        elif alone is not None:
+            code.update("(the window is too small for the QR code beside this: q shows it alone)")
+        else:
+            code.update("(the window is too small for the QR code: `mpseq keys qr` prints it)")
 
     def action_copy(self):
         """To the clipboard, where the terminal can."""
         self.app.copy_to_clipboard(self.room.own_key.hex())
         self.notify("key copied, if your terminal allows that", markup=False)
 
+    def action_alone(self):
+        """The QR code without the rest, in a low window; and back."""
+        self.toggle_class("-alone")
+        self.on_resize()
 
-def qr_rows(text: str, width: int):
-    """Rows of half blocks, dark on light, for a window so wide; None when it is too narrow."""
+
+def qr_rows(text: str, width: int, height: int = 1000):
+    """Rows of half blocks, dark on light, for a window of that many columns and rows; None when
+    it is too small."""
     import segno  # takes a while to load
 
     matrix = [list(map(bool, row)) for row in segno.make(text, error="l", micro=False).matrix]
-    border = min(4, (width - len(matrix)) // 2)
+    border = min(4, (width - len(matrix)) // 2, (2 * height - len(matrix)) // 2)
     if border < 1:
         return None
     size = len(matrix) + 2 * border

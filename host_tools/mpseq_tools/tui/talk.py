@@ -16,6 +16,7 @@ from mpseq_aio import link
 from .. import in_clear, keys, rooms
 from ..faults import Fault
 from ..people import People
+from .once import Once
 from .room import Room, Silent
 
 PROBE_PATIENCE = 5  # seconds
@@ -59,14 +60,19 @@ class Talk:
         self.created = False
         self._tasks = {}  # room -> those that work for it
         self._recorder = None
+        self.alone = True  # no other program holds a conversation with this profile
+        self._mark = None
 
     def start(self):
-        """Loads or makes the identity. Fault."""
+        """Loads or makes the identity, and marks it as used until `quit`. Fault."""
         try:
             self.identity, self.created = keys.load(self.options.profile)
         except keys.KeyFault as fault:
             raise ChatFault(str(fault), fault.cure, 4) from None
         self.people = People.load(self.options.profile)
+        if self._mark is None:  # a screen may try again
+            self._mark = Once(self.options.profile)
+            self.alone = self._mark.take()
 
     async def open(self, there, nick=None, psk=None, first=False):
         """Enters a room (`there`: mpseq_tools.rooms.Rooms with a name); returns the Room, which is
@@ -97,8 +103,9 @@ class Talk:
                 "a nick has 1-32 bytes of printable text",
             ) from None
         except link.CarrierLost as error:
-            cure = getattr(error, "cure", None) or _cure_of(there)
-            raise ChatFault(str(error), cure, 3) from None
+            text, cure = split_cure(str(error))
+            cure = cure or getattr(error, "cure", None) or _cure_of(there)
+            raise ChatFault(text, cure, 3) from None
         room = Room(chat, self.listener, options.suite, self.people, self._name(there), address)
         room.talk = self
         if recorder:
@@ -206,10 +213,24 @@ class Talk:
         try:
             await asyncio.gather(*[self._close(room) for room in self.rooms])
         finally:
+            if self._mark:
+                self._mark.release()
             if self._recorder:
                 from .. import transcript
 
                 transcript.save(self._recorder.transcript(), self.options.record)
+
+
+def split_cure(text: str) -> tuple:
+    """`(what is wrong, its cure or "")` of a carrier's ". Cure: …". What the other end says stays
+    known as that, so that no server can give advice in our name."""
+    said, _, cure = text.rpartition(". Cure: ")
+    if not said or '")' in cure:  # none; or inside what a server is quoted with
+        return text, ""
+    for who in ("the relay says: ", "the bridge says: "):
+        if who in said:
+            cure = who + cure
+    return said, cure.removesuffix(".")
 
 
 def _cure_of(there):
