@@ -36,30 +36,12 @@ class Pin:
             self._value = new
             log("pin %s is %d" % (self.number, new))
 
-class ADC:
-    def __init__(self, number):
-        assert number == 4
-
-    def read_u16(self):
-        return 14000
-
-class NeoPixel:
-    def __init__(self, pin, count):
-        self.pixels = [None] * count
-
-    def __setitem__(self, at, colour):
-        self.pixels[at] = colour
-
-    def write(self):
-        log("pixels " + " ".join(["%d/%d/%d" % one for one in self.pixels]))
-
 class Machine:
     def __getattr__(self, name):
         return getattr(real, name)
 
-Machine.Pin, Machine.ADC = Pin, ADC
+Machine.Pin = Pin
 sys.modules["machine"] = Machine()
-sys.modules["neopixel"] = type("neopixel", (), {"NeoPixel": NeoPixel})
 
 from mpseq_board.node import Node
 log = print
@@ -75,6 +57,35 @@ def heard(self, text):
 
 Node.log = heard
 """
+
+# What real boards have in their firmware costs this one heap: only for programs that use it.
+ADC = """
+class ADC:
+    def __init__(self, number):
+        assert number == 4
+
+    def read_u16(self):
+        return 14000
+
+Machine.ADC = ADC
+"""
+NEOPIXEL = """
+class NeoPixel:
+    def __init__(self, pin, count):
+        self.pixels = [None] * count
+
+    def __setitem__(self, at, colour):
+        self.pixels[at] = colour
+
+    def write(self):
+        log("pixels " + " ".join(["%d/%d/%d" % one for one in self.pixels]))
+
+sys.modules["neopixel"] = type("neopixel", (), {"NeoPixel": NeoPixel})
+"""
+
+
+def fakes(program):
+    return FAKES + ADC * ("ADC" in program) + NEOPIXEL * ("neopixel" in program)
 
 
 def test_the_examples_are_short_and_whole_programs():
@@ -98,7 +109,7 @@ def on_a_board(name, program, tmp_path, story):
             hub_key = settle(folder, "hub", f"tcp://127.0.0.1:{relay.port}/kitchen", host=True)
             settings = {"nick": "mini", "carrier": "serial:kitchen", "people": [["hub", hub_key]]}
             main = (EXAMPLES.parent / program).read_text()
-            files = {"boot.py": "import fakes\n", "fakes.py": FAKES, "main.py": main}
+            files = {"boot.py": "import fakes\n", "fakes.py": fakes(main), "main.py": main}
             key = install(name, disk, json.dumps(settings), json.dumps(files))
             data = json.loads((folder / "config.json").read_text())
             write(folder, **{**data, "people": [["mini", key]]})

@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import os
+import pathlib
 
 import pytest
-from conftest import ROOT
 from prosody import Prosody, federation
 from test_bridge import until
 from test_tls import certificate, told
@@ -15,6 +15,8 @@ from mpseq import Identity, events
 from mpseq_aio import chat as aio
 from mpseq_aio import link
 from mpseq_tools import probe, rooms, xmpp_stream
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="module")

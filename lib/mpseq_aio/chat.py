@@ -56,7 +56,7 @@ _COMING = 10000  # ms after a reconnect in which the others may still be on thei
 # A server that dies while it hands a frame round has shown it to some, perhaps to its author only:
 # what came back so shortly (ms) before is posted again, too, before what nobody can have seen.
 _ROUND = 2000
-_MAX_BACK = 4
+_SHORT = 512  # bytes of a frame, at most, that is kept for that: a board's memory
 _APART = 0.5  # seconds between the two
 _MAX_FLYING = 64  # posted frames whose echo is waited for; the core posts the others again, too
 
@@ -88,7 +88,8 @@ class Chat:
         self._inbox = Inbox()
         self._frames = []
         self._flying = []  # posted, and not come back yet
-        self._back = []  # what came back last, and when
+        self._back = []  # what came back last
+        self._back_at = 0
         self._again = 0  # how many at the head of _frames are posted again
         self._company = 0  # how many are in the room, or were when the way to it was lost
         self._fell = (0, 0)  # when people began to go, and how many were here before
@@ -327,7 +328,7 @@ class Chat:
         if self._frames and self._frames[0] in self._flying:  # was being posted
             self._frames.pop(0)
             self._again = max(0, self._again - 1)
-        again = [frame for frame, _ in self._back] + self._flying
+        again = self._back + self._flying
         self._frames = again + self._frames
         self._again += len(again)
         self._flying = []
@@ -344,7 +345,8 @@ class Chat:
 
     def _disconnected(self, reason):
         if self.connected:
-            self._back = [one for one in self._back if now() - one[1] <= _ROUND]
+            if now() - self._back_at > _ROUND:
+                self._back = []
             if now() - self._fell[0] <= _LAST:
                 self._company = max(self._company, self._fell[1])
             self.connected = False
@@ -375,8 +377,10 @@ class Chat:
         kind = message[0]
         if kind == link.FRAME:
             if message[2] in self._flying:
-                self._back = self._back[1 - _MAX_BACK :]
-                self._back.append((self._flying.pop(self._flying.index(message[2])), self._heard))
+                self._flying.remove(message[2])
+                if len(message[2]) < _SHORT:
+                    self._back = [bytes(message[2])]
+                    self._back_at = self._heard
             session = self.conversation.session
             self.conversation.receive(message[1], message[2], now())
             if self.labels is not None:

@@ -184,6 +184,7 @@ class Node:
 
         carrier = room_at(config["carrier"])
         unload("mpseq_aio.address")
+        unload("mpseq_aio.places")
         self._line = carrier if hasattr(carrier, "console") else None
         if self._wants_console:
             self._listen()
