@@ -306,7 +306,7 @@ from mpseq_aio import chat as aio
 from mpseq_aio.tcp import TcpRoom
 
 async def main():
-    aio._PING, aio._DEAD, aio._APART = 50, 600, 0
+    aio._PING, aio._DEAD = 50, 600
     room = TcpRoom("127.0.0.1", PORT, "kitchen", "eva")
     chat = aio.Chat(Identity.generate(os.urandom), "eva", room)
     await chat.open()

@@ -4,11 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
-import pathlib
-import subprocess
-import sys
 
-import pytest
 from changing import changed
 from test_bridge import until
 from test_chat import people, together
@@ -280,51 +276,3 @@ async def test_what_is_told_with_left_can_be_taken_after_close():
         chat.conversation._events.append(events.Unsent("told at the very end"))
     out = [event async for event in chat.events()]
     assert events.Left(False) in out and events.Unsent("told at the very end") in out
-
-
-# --- what is no text
-
-NO_TEXT = """
-import asyncio, os
-from mpseq import Identity, errors
-from mpseq_aio.chat import Chat
-
-class Nowhere:
-    label = room = "x"
-    async def open(self): return ("x",)
-    async def recv(self): await asyncio.sleep(9)
-    async def post(self, frame): pass
-    async def ping(self): pass
-    async def close(self): pass
-
-async def main():
-    chat = Chat(Identity.generate(os.urandom), "eva", Nowhere())
-    await chat.open()
-    chat.create("kitchen")
-    try:
-        await chat.send(%s)
-        print("sent")
-    except errors.LocalError as error:
-        print(error)
-    await chat.close()
-
-asyncio.run(main())
-"""
-
-
-@pytest.mark.parametrize("runtime", ("cpython", "unix"))
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (r'"\U0001f331"', "sent"),
-        (r'"half \ud83c"', "a text that has no UTF-8"),
-    ],
-)
-def test_what_nobody_could_read_is_refused_where_it_is_said(runtime, text, said, unix_micropython):
-    command = [sys.executable] if runtime == "cpython" else [str(unix_micropython)]
-    lib = pathlib.Path(__file__).resolve().parent.parent / "lib"
-    run = subprocess.run(
-        [*command, "-c", NO_TEXT % text], capture_output=True, text=True, timeout=30,
-        env={**os.environ, "MICROPYPATH": f"{lib}:.frozen"},
-    )
-    assert run.stdout.strip() == said, run.stderr

@@ -248,9 +248,9 @@ def test_a_certificate_of_its_own_is_made_once_and_boards_take_it(tmp_path, unix
             asyncio.run(visit(command.port))
     digest = hashlib.sha256((tmp_path / "relay.der").read_bytes()).hexdigest()
     assert first.rpartition(" ")[2].replace(":", "").lower() == digest
-    for name in ("relay.pem", "relay.key", "relay.der"):
+    for name in ("relay.pem", "relay-key.pem", "relay.der"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
-    assert sorted(os.listdir(tmp_path)) == ["relay.der", "relay.key", "relay.pem"]
+    assert sorted(os.listdir(tmp_path)) == ["relay.der", "relay-key.pem", "relay.pem"]
 
 
 def test_a_certificate_of_its_own_is_not_made_for_other_names(tmp_path, monkeypatch):

@@ -167,6 +167,9 @@ class Agent:
         elif what == "invite":
             chat.invite([(nick, unhexlify(key)) for nick, key in command["people"]])
         elif what == "send":
+            for character in command["text"]:
+                if 0xD800 <= ord(character) < 0xE000:  # MicroPython's json makes such
+                    raise errors.LocalError("a text that has no UTF-8")
             await chat.send(command["text"])
         elif what == "send_data":
             await chat.send_data(command["type"], unhexlify(command["data"]))

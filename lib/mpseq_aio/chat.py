@@ -53,11 +53,6 @@ _CONFIRM = 0x16
 _BACK_OFF = (1, 2, 4, 8, 16, 30)  # seconds before the next try to connect
 _LAST = 5000  # ms before a cut: who went then went with the same server
 _COMING = 10000  # ms after a reconnect in which the others may still be on their way back
-# A server that dies while it hands a frame round has shown it to some, perhaps to its author only:
-# what came back so shortly (ms) before is posted again, too, before what nobody can have seen.
-_ROUND = 2000
-_SHORT = 512  # bytes of a frame, at most, that is kept for that: a board's memory
-_APART = 0.5  # seconds between the two
 _MAX_FLYING = 64  # posted frames whose echo is waited for; the core posts the others again, too
 
 
@@ -69,6 +64,10 @@ class Chat:
     `ping`, `close`; `random(n)` returns n bytes fit for keys. `options` go to Conversation
     (`psk`, `settings`).
     """
+
+    # Here, as most boards never need another one.
+    _fell = (0, 0)  # when people began to go, and how many were here before
+    _hold = None  # (how many are waited for, until when) before anything is posted
 
     def __init__(self, identity, nick: str, carrier, random=urandom, **options):
         self.conversation = Conversation(identity, nick, random, **options)
@@ -88,13 +87,8 @@ class Chat:
         self._inbox = Inbox()
         self._frames = []
         self._flying = []  # posted, and not come back yet
-        self._back = []  # what came back last
-        self._back_at = 0
-        self._again = 0  # how many at the head of _frames are posted again
         self._company = 0  # how many are in the room, or were when the way to it was lost
-        self._fell = (0, 0)  # when people began to go, and how many were here before
         self._line = 0  # connections so far
-        self._hold = None  # (how many are waited for, until when) before anything is posted
         self._heard = 0
         self._left = True
         self._door = None  # while join() waits
@@ -239,11 +233,7 @@ class Chat:
 
     async def send(self, text: str):
         """Sends a text to the conversation; returns when the carrier has taken what there is to
-        post (at once while there is no connection). LocalError when it is no text: half of a pair
-        of surrogates, for instance."""
-        for character in text:
-            if 0xD800 <= ord(character) < 0xE000:  # MicroPython encodes even those
-                raise errors.LocalError("a text that has no UTF-8")
+        post (at once while there is no connection)."""
         self.conversation.send(text, now())
         await self._sent()
 
@@ -327,12 +317,8 @@ class Chat:
         # before the others are there: a relay that was started anew keeps nothing for them.
         if self._frames and self._frames[0] in self._flying:  # was being posted
             self._frames.pop(0)
-            self._again = max(0, self._again - 1)
-        again = self._back + self._flying
-        self._frames = again + self._frames
-        self._again += len(again)
+        self._frames = self._flying + self._frames
         self._flying = []
-        self._back = []
         wanted = self._hold[0] if self._hold else self._company
         self._hold = None
         if len(labels) < wanted:
@@ -345,8 +331,6 @@ class Chat:
 
     def _disconnected(self, reason):
         if self.connected:
-            if now() - self._back_at > _ROUND:
-                self._back = []
             if now() - self._fell[0] <= _LAST:
                 self._company = max(self._company, self._fell[1])
             self.connected = False
@@ -378,9 +362,6 @@ class Chat:
         if kind == link.FRAME:
             if message[2] in self._flying:
                 self._flying.remove(message[2])
-                if len(message[2]) < _SHORT:
-                    self._back = [bytes(message[2])]
-                    self._back_at = self._heard
             session = self.conversation.session
             self.conversation.receive(message[1], message[2], now())
             if self.labels is not None:
@@ -442,10 +423,6 @@ class Chat:
                         self._flying.remove(frame)
                 if line == self._line:  # a new one has sorted them anew
                     self._frames.pop(0)
-                    if self._again:
-                        self._again -= 1
-                        if not self._again:
-                            await asyncio.sleep(_APART)
             self._has_frame.clear()
             self._posted.set()
             await self._has_frame.wait()
@@ -519,7 +496,6 @@ class Chat:
         if isinstance(event, events.Left):
             self._left = True
             self._flying = []
-            self._back = []
             if self._door:
                 self._door.reset()
         elif isinstance(event, events.SessionStarted):
