@@ -250,7 +250,7 @@ def test_a_certificate_of_its_own_is_made_once_and_boards_take_it(tmp_path, unix
     assert first.rpartition(" ")[2].replace(":", "").lower() == digest
     for name in ("relay.pem", "relay-key.pem", "relay.der"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
-    assert sorted(os.listdir(tmp_path)) == ["relay.der", "relay-key.pem", "relay.pem"]
+    assert sorted(os.listdir(tmp_path)) == ["relay-key.pem", "relay.der", "relay.pem"]
 
 
 def test_a_certificate_of_its_own_is_not_made_for_other_names(tmp_path, monkeypatch):
