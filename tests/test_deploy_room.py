@@ -1,5 +1,5 @@
 """A board with 160 KiB of heap and a stock MicroPython, on which `mpseq deploy` put everything as
-files: its node sits in a room of six, on a cable."""
+files: its node sits in a room of five, on a cable."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from mpseq_aio.chat import Chat
 from mpseq_tools.qemu import Board
 from mpseq_tools.relay import Relay
 
-OTHERS = 4  # and ana, who invites, and the board
+OTHERS = 3  # and ana, who invites, and the board
 
 
 async def watch(chat, seen):
@@ -87,7 +87,7 @@ async def story(port, packages, disk_says):
         await relay.stop()
 
 
-def test_a_whole_node_from_files_in_a_room_of_six(tmp_path):
+def test_a_whole_node_from_files_in_a_room_of_five(tmp_path):
     said = []
     disk = tmp_path / "flash.img"
     with Board("qemu-rv32", linked=False, disk=disk, seed=bytes(range(64))) as board:

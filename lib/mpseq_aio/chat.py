@@ -51,9 +51,7 @@ _DOOR = 5  # seconds between looks whether the next invitation has its turn
 _MESSAGE = 0x11
 _CONFIRM = 0x16
 _BACK_OFF = (1, 2, 4, 8, 16, 30)  # seconds before the next try to connect
-_LAST = 5000  # ms before a cut: who went then went with the same server
 _COMING = 10000  # ms after a reconnect in which the others may still be on their way back
-_MAX_FLYING = 64  # posted frames whose echo is waited for; the core posts the others again, too
 
 
 class Chat:
@@ -88,7 +86,6 @@ class Chat:
         self._frames = []
         self._flying = []  # posted, and not come back yet
         self._company = 0  # how many are in the room, or were when the way to it was lost
-        self._line = 0  # connections so far
         self._heard = 0
         self._left = True
         self._door = None  # while join() waits
@@ -312,7 +309,6 @@ class Chat:
         self.connected = True
         self._heard = now()
         self._inbox.put(Connected(labels[0], labels))
-        self._line += 1
         # What was under way may be lost, for all or for some: it goes first, in its order. Not
         # before the others are there: a relay that was started anew keeps nothing for them.
         if self._frames and self._frames[0] in self._flying:  # was being posted
@@ -331,7 +327,7 @@ class Chat:
 
     def _disconnected(self, reason):
         if self.connected:
-            if now() - self._fell[0] <= _LAST:
+            if now() - self._fell[0] <= 5000:  # ms: who went then went with the same server
                 self._company = max(self._company, self._fell[1])
             self.connected = False
             self._posted.set()
@@ -376,7 +372,7 @@ class Chat:
             self.conversation.carrier_leave(message[1], now())
 
     def _count(self, step):
-        if step < 0 and now() - self._fell[0] > _LAST:
+        if step < 0 and now() - self._fell[0] > 5000:
             self._fell = (now(), self._company)
         self._company = max(1, self._company + step)
         if self._hold and self._company >= self._hold[0]:
@@ -409,10 +405,11 @@ class Chat:
         while True:
             while self._frames and self.connected and not self._hold:
                 frame = self._frames[0]
-                line = self._line
-                if frame not in self._flying:
-                    self._flying = self._flying[1 - _MAX_FLYING :]
-                    self._flying.append(frame)
+                flying = self._flying
+                if frame not in flying:
+                    if len(flying) >= 64:  # the core posts what is left out again, too
+                        flying.pop(0)
+                    flying.append(frame)
                 try:
                     await self.carrier.post(frame)
                 except OSError:
@@ -421,7 +418,7 @@ class Chat:
                     self._fault(error)
                     if frame in self._flying:
                         self._flying.remove(frame)
-                if line == self._line:  # a new one has sorted them anew
+                if flying is self._flying:  # a new connection has sorted them anew
                     self._frames.pop(0)
             self._has_frame.clear()
             self._posted.set()
