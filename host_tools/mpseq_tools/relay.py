@@ -17,6 +17,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from mpseq_aio import link, tcp
+from mpseq_aio.stream import with_number
 
 from .relay_client import READ, REASONS, Client, Dropped
 from .relay_limits import Addresses, Limits
@@ -376,10 +377,3 @@ class Relay:
 
 def _backlog(client):
     return -1 if client.ended is not None else client.waiting
-
-
-def with_number(label: str, number: int) -> str:
-    """`label` with "-number" behind it, cut so that it stays within the limit of 64 bytes."""
-    suffix = f"-{number}"
-    room = link.MAX_LABEL - len(suffix)
-    return label.encode()[:room].decode(errors="ignore") + suffix

@@ -20,7 +20,7 @@ import slixmpp
 
 from mpseq_aio import link
 from mpseq_aio.framing import clean
-from mpseq_aio.mqtt import with_number
+from mpseq_aio.stream import with_number
 
 from .xmpp_stream import Stream
 

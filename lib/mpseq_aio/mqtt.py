@@ -30,9 +30,8 @@ from binascii import hexlify
 
 from . import link
 from .clock import now
+from .stream import with_number
 
-PORT = 1883
-TLS_PORT = 8883
 KEEP_ALIVE = 60  # seconds; a client that pings less often is dropped after half as much again
 SESSION = 180  # seconds that the broker keeps a session whose connection is gone
 EXPIRY = 300  # seconds
@@ -64,14 +63,6 @@ _REASONS = {
 def reason(code: int) -> str:
     """A reason code of MQTT 5 in words, with what helps."""
     return _REASONS.get(code) or "reason 0x%02x" % code
-
-
-def with_number(label: str, number: int) -> str:
-    """`label` with "-number" behind it, at most 64 bytes."""
-    suffix = "-%d" % number
-    while len(label.encode()) + len(suffix) > link.MAX_LABEL:
-        label = label[:-1]
-    return label + suffix
 
 
 class MqttRoom:

@@ -9,6 +9,7 @@ import gc
 import socket
 
 from . import link, mqtt
+from .stream import hang_up
 
 _CONNACK = 2
 _PUBLISH = 3
@@ -184,20 +185,8 @@ class Way:
             task.cancel()
             while not task.done():
                 await asyncio.sleep(0)
-        if not writer:
-            return
-        # CPython sends first what is still in its buffer, however long that takes.
-        transport = getattr(writer, "transport", None)
-        try:
-            if transport and self._cut:
-                transport.abort()
-            writer.close()
-            await asyncio.wait_for(writer.wait_closed(), _GOOD_BYE)
-        except (OSError, asyncio.TimeoutError):
-            pass
-        finally:
-            if transport:
-                transport.abort()
+        if writer:
+            await hang_up(writer, self._cut)
 
     def _cap(self):
         return self._room.max_frame + mqtt.OVERHEAD

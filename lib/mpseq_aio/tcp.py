@@ -8,6 +8,7 @@ import asyncio
 
 from . import link
 from .plain import clean
+from .stream import hang_up
 
 DEFAULT_PORT = 7676
 _GOOD_BYE = 1  # seconds for the last words; a relay that does not take them must not hold us up
@@ -156,18 +157,4 @@ class TcpRoom:
         writer, self._reader, self._writer = self._writer, None, None
         if writer is None:
             return
-        # CPython sends first what is still in its buffer, however long that takes.
-        transport = getattr(writer, "transport", None)
-        try:
-            if transport and self._blocked:
-                transport.abort()
-            writer.close()
-            await asyncio.wait_for(writer.wait_closed(), _GOOD_BYE)
-        except (OSError, asyncio.TimeoutError):
-            pass
-        finally:
-            try:
-                if transport:
-                    transport.abort()
-            except AttributeError:  # of CPython 3.11.2 when TLS is closed already
-                pass
+        await hang_up(writer, self._blocked)
