@@ -24,14 +24,14 @@ import re
 from typing import TYPE_CHECKING
 
 from mpseq_aio import link
+from mpseq_aio.places import PORTS
 
 from .faults import Fault
 
 if TYPE_CHECKING:
     from mpseq_aio._types import Carrier
 
-RELAY_PORT = 7676
-_PORTS = {"tcp": 7676, "tls": 7676, "udp": 7677, "mqtt": 1883, "mqtts": 8883, "xmpp": 5222}
+_PORTS = {**PORTS, "xmpp": 5222}
 FORMS = (
     "tcp://HOST:PORT/ROOM, tls://HOST:PORT/ROOM, mqtt://HOST/ROOM, mqtts://HOST/ROOM, "
     "xmpp:ROOM@SERVICE, udp://BROADCAST/ROOM or serial:DEVICE"
@@ -72,7 +72,7 @@ class Rooms:
         self.server: str | None = None
 
     @classmethod
-    def relay(cls, host: str = "127.0.0.1", port: int = RELAY_PORT) -> Rooms:
+    def relay(cls, host: str = "127.0.0.1", port: int = PORTS["tcp"]) -> Rooms:
         """A relay's."""
         return cls("tcp", host, port)
 
@@ -120,13 +120,11 @@ class Rooms:
             from .cable_room import CableRoom
 
             return CableRoom(self.host, label, max_frame)
-        if self.kind == "xmpp":
-            from .xmpp_room import XmppRoom
+        from .xmpp_room import XmppRoom
 
-            at = (self.server, self.port) if self.server else (None, None)
-            who = (self.user or self.domain, self.secret)
-            return XmppRoom(name, self.host, label, *who, *at, self.authority, max_frame)
-        raise AddressFault(f"{self.kind}: is not built yet", "tcp:// is")
+        at = (self.server, self.port) if self.server else (None, None)
+        who = (self.user or self.domain, self.secret)
+        return XmppRoom(name, self.host, label, *who, *at, self.authority, max_frame)
 
     def ambient_secret(self) -> str | None:
         """What the environment has for a place like this: a relay, perhaps without TLS, must not
@@ -193,7 +191,7 @@ def at(text: str) -> Rooms:
 def _relay(text):
     if "/" in text or "@" in text:
         raise _bad(text)
-    return Rooms.relay(*_host_port(text, text, RELAY_PORT))
+    return Rooms.relay(*_host_port(text, text, PORTS["tcp"]))
 
 
 def _xmpp(text, rest):

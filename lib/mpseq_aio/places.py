@@ -3,7 +3,7 @@
 from . import link
 from .address import named
 
-_PORTS = {"tcp": "7676", "tls": "7676", "udp": "7677", "mqtt": "1883", "mqtts": "8883"}
+PORTS = {"tcp": 7676, "tls": 7676, "udp": 7677, "mqtt": 1883, "mqtts": 8883}
 
 
 def room_in(address: str, label: str):
@@ -15,17 +15,16 @@ def room_in(address: str, label: str):
         from .espnow import EspNowRoom
 
         return EspNowRoom(named(address, rest), label)
-    if kind not in _PORTS or rest[:2] != "//":
+    if kind not in PORTS or rest[:2] != "//":
         raise ValueError(
             "%s: an address is tcp://HOST:PORT/ROOM, tls://HOST:PORT/ROOM, mqtt://HOST/ROOM, "
             "mqtts://HOST/ROOM, udp://BROADCAST:PORT/ROOM, espnow:ROOM or serial:ROOM" % address
         )
-    rest = rest[2:]
-    place, _, room = rest.partition("/")
+    place, _, room = rest[2:].partition("/")
     token, _, place = place.rpartition("@")
     host, colon, port = place.rpartition(":")
     if not colon or place.endswith("]"):
-        host, port = place, _PORTS[kind]
+        host, port = place, str(PORTS[kind])
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
