@@ -21,6 +21,10 @@ _QUIET = 0.02  # seconds after which it is told of fewer
 _GOOD_BYE = 1  # seconds for the last words on a line that takes nothing
 
 
+def _to_nobody(typed):
+    pass
+
+
 class SerialRoom:
     """One room through a serial line. The interface of every carrier, and more.
 
@@ -38,6 +42,7 @@ class SerialRoom:
         self._port = port or StdioPort()
         self._port.open()
         self._frames = framing.FrameReader(max_frame + 512, self._decode)
+        self._frames.hand_over(_to_nobody)  # until `console`: no lines are kept for it
         self._writer = framing.FrameWriter()
         self._pending = []
         self._commands = []
