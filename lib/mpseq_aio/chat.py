@@ -64,7 +64,7 @@ class Chat:
     """
 
     # Here, as most boards never need another one.
-    _fell = (0, 0)  # when people began to go, and how many were here before
+    _fell = (0, 0)  # until when people go with the server, how many were here before
     _hold = None  # (how many are waited for, until when) before anything is posted
 
     def __init__(self, identity, nick: str, carrier, random=urandom, **options):
@@ -327,7 +327,7 @@ class Chat:
 
     def _disconnected(self, reason):
         if self.connected:
-            if now() - self._fell[0] <= 5000:  # ms: who went then went with the same server
+            if now() <= self._fell[0]:
                 self._company = max(self._company, self._fell[1])
             self.connected = False
             self._posted.set()
@@ -372,8 +372,8 @@ class Chat:
             self.conversation.carrier_leave(message[1], now())
 
     def _count(self, step):
-        if step < 0 and now() - self._fell[0] > 5000:
-            self._fell = (now(), self._company)
+        if step < 0 and now() > self._fell[0]:
+            self._fell = (now() + 5000, self._company)
         self._company = max(1, self._company + step)
         if self._hold and self._company >= self._hold[0]:
             self._release()
