@@ -67,7 +67,7 @@ class Bridge:
                     if self.asked and ended:
                         self.asked = False
                         self._console("the program on the device has ended: it leaves the room")
-                        await self._leave()
+                        await self.leave()
                 else:
                     await self._from_device(item)
         except link.CarrierLost:
@@ -75,10 +75,10 @@ class Bridge:
                 self._seat.away()
                 self._console("its seat in the room is kept for a minute")
             else:
-                await self._leave()
+                await self.leave()
             raise
         except BaseException:
-            await self._leave()
+            await self.leave()
             raise
         finally:
             asking.cancel()
@@ -96,10 +96,6 @@ class Bridge:
         self.link = serial_link.HostLink(transport)
         self.link.feed(first)
         self._back = _ASKED if self._seat is not None else None
-
-    async def leave(self):
-        """Leaves the room, for good."""
-        await self._leave()
 
     async def command(self, value):
         """Sends a COMMAND: anything JSON can hold, 16 KiB."""
@@ -123,7 +119,7 @@ class Bridge:
                 except link.CarrierLost:
                     pass
                 except link.LinkError as error:  # a broker that takes no such frame
-                    self._console(clean(f"a frame was not posted: {error}"))
+                    self._console(f"a frame was not posted: {error}")
         elif kind == link.HELLO:
             # The device repeats HELLO until it is answered; being at it is enough.
             self.asked = self.spoke = True
@@ -132,7 +128,7 @@ class Bridge:
                 self._seat.back()
                 self._console(f"{self._seat.room.label} is back in room {self._seat.room.room}")
             elif message != self._hello:
-                await self._leave()
+                await self.leave()
                 self._back = None
                 self._hello = message
                 self._serving = asyncio.ensure_future(self._serve(message))
@@ -142,7 +138,7 @@ class Bridge:
             else:
                 await self.link.send((link.PONG,))
         elif kind == link.BYE:
-            await self._leave()
+            await self.leave()
         elif kind == link.TOKEN:
             pass  # of a relay; the way from here into the room has its own
         elif kind == link.REPORT:
@@ -154,7 +150,7 @@ class Bridge:
         try:
             value = json.loads(text)
         except ValueError:
-            self._console(f"(a report that is not JSON: {clean(text[:80])})")
+            self._console(f"(a report that is not JSON: {text[:80]})")
             return
         if self.reports.full():
             self.reports.get_nowait()
@@ -174,7 +170,7 @@ class Bridge:
             self._console(f"{room.label} is in room {room.room}")
             await self._seat.run(self._write)
         except (link.CarrierLost, link.LinkError, AddressFault) as error:
-            self._console(clean(str(error)))
+            self._console(str(error))
             with contextlib.suppress(link.CarrierLost):
                 await self._error(str(error))
         finally:
@@ -189,7 +185,8 @@ class Bridge:
     async def _error(self, reason):
         await self.link.send((link.ERROR, reason[: link.MAX_REASON]))
 
-    async def _leave(self):
+    async def leave(self):
+        """Leaves the room, for good."""
         serving, self._serving = self._serving, None
         if self._seat is not None:
             self._seat.stop()  # at once: the device may have begun anew
@@ -276,9 +273,23 @@ async def forever(bridge, place, say, prepare=None, attend=attend):
         await bridge.leave()
 
 
-async def look(rooms):
-    """Shows what the probe finds of a carrier."""
-    say(str(await probe.probe(rooms)))
+@contextlib.asynccontextmanager
+async def looked_at(rooms, probing):
+    """Meanwhile it is shown what is to be known of a carrier; with `probing`, what the probe
+    finds."""
+    if said := in_clear.warning(rooms):
+        say(f"mpseq: {said}")
+
+    async def look():
+        if probing:
+            say(str(await probe.probe(rooms)))
+
+    looking = asyncio.ensure_future(look())
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
 
 
 def say(line):
@@ -292,14 +303,8 @@ async def run(device, rooms, label, baudrate, start, probing=True) -> int:
     A device that goes away later is waited for. An emulated board is not: its end is the end.
     With `probing` the carrier is probed, and what was found is shown.
     """
-    if said := in_clear.warning(rooms):
-        say(f"mpseq: {said}")
-    looking = asyncio.ensure_future(look(rooms) if probing else asyncio.sleep(0))
-    try:
+    async with looked_at(rooms, probing):
         return await _device(device, rooms, label, baudrate, start)
-    finally:
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
 
 
 async def _device(device, rooms, label, baudrate, start):

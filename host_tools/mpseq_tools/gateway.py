@@ -12,8 +12,7 @@ import time
 from mpseq_aio import link, tcp
 from mpseq_aio.framing import clean
 
-from . import in_clear
-from .bridge import Bridge, look, say
+from .bridge import Bridge, looked_at, say
 
 MAX_CLIENTS = 64
 IDLE = 90.0  # seconds without a sign of life; clients PING
@@ -113,13 +112,9 @@ async def listen(host, port, rooms, probing=True) -> int:
         say(f"mpseq: cannot listen on {host} port {port}: {error.strerror or error}.")
         say("Cure: stop the other program there, or choose another port (0 takes a free one).")
         return 3
-    looking = asyncio.ensure_future(look(rooms) if probing else asyncio.sleep(0))
-    if said := in_clear.warning(rooms):
-        say(f"mpseq: {said}")
-    say(f"bridge: {host}:{door.port} into {rooms}; stop with Ctrl-C")
     try:
-        while True:
-            await asyncio.sleep(3600)
+        async with looked_at(rooms, probing):
+            say(f"bridge: {host}:{door.port} into {rooms}; stop with Ctrl-C")
+            await asyncio.Event().wait()
     finally:
-        looking.cancel()
         await door.stop()
