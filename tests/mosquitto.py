@@ -2,39 +2,29 @@
 
 import os
 import pathlib
-import shutil
-import signal
 import socket
 import subprocess
-import time
 
-import pytest
+import servers
+from servers import Server, free_port
 
 # What a room needs, and CARRIERS.md tells: no queue is cut, and small packets do not wait.
 ROOM = ("max_queued_messages 0", "set_tcp_nodelay true")
 
 
 def program() -> str:
-    """Path of Mosquitto; its absence is a failure, not a skip."""
-    path = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-    if path is None:
-        pytest.fail("no mosquitto here. Cure: make deps", pytrace=False)
-    return path
+    """Path of Mosquitto."""
+    return servers.program("mosquitto", "/usr/sbin:/usr/local/sbin")
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as way:
-        way.bind(("127.0.0.1", 0))
-        return way.getsockname()[1]
-
-
-class Mosquitto:
+class Mosquitto(Server):
     """`with Mosquitto(tmp_path) as broker:`; `lines` of configuration come after the listener's.
 
     `users`: {name: password}, without them anyone may enter; `acl`: lines of its ACL file;
     `certificate`: (certificate, key) files, the broker is at "localhost" behind TLS then.
     """
+
+    name = "Mosquitto"
 
     def __init__(self, folder, lines=ROOM, users=None, acl=(), certificate=None, name="broker"):
         self.folder = pathlib.Path(folder) / name
@@ -42,7 +32,7 @@ class Mosquitto:
         self.port = free_port()
         self.certificate = certificate
         self.host = "localhost" if certificate else "127.0.0.1"
-        self._process = None
+        self._log = self.folder / "log"
         settings = [
             f"listener {self.port} {self.host}",
             f"log_dest file {self.folder / 'log'}",
@@ -67,56 +57,17 @@ class Mosquitto:
             settings.append(f"acl_file {self.folder / 'acl'}")
         (self.folder / "conf").write_text("\n".join((*settings, *lines)) + "\n")
 
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.kill()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def log(self) -> str:
-        """What the broker has written."""
-        path = self.folder / "log"
-        return path.read_text(errors="replace") if path.exists() else ""
-
     def start(self):
         """Starts it, and waits until it answers."""
-        assert self._process is None, "it runs"
-        self._process = subprocess.Popen(
-            [program(), "-c", self.folder / "conf"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.STDOUT,
-        )
-        end = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection((self.host, self.port), 1).close()
-                return
-            except OSError:
-                if self._process.poll() is not None or time.monotonic() > end:
-                    self.kill()
-                    pytest.fail(f"Mosquitto does not start: {self.log}", pytrace=False)
-            time.sleep(0.02)
+        self._run([program(), "-c", self.folder / "conf"], stdout=subprocess.DEVNULL)
+        self._until(self._answers, lambda: self.log)
 
-    def kill(self, how=signal.SIGKILL):
-        """Ends it, without a word to anyone; `start` starts it again at the same port."""
-        process, self._process = self._process, None
-        if process is not None and process.poll() is None:
-            process.send_signal(how)
-            process.wait(20)
-
-    def stop(self):
-        """Halts it where it is, until `go`."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def go(self):
-        self._process.send_signal(signal.SIGCONT)
+    def _answers(self):
+        try:
+            socket.create_connection((self.host, self.port), 1).close()
+            return True
+        except OSError:
+            return False
 
     def address(self, room: str, who: str = "") -> str:
         """Of a room here; `who`: USER:PASSWORD."""

@@ -1,17 +1,11 @@
 """A real Prosody for a test: own configuration, a free port, its files where the test says."""
 
 import contextlib
-import os
 import pathlib
-import random
-import shutil
-import signal
-import socket
-import subprocess
-import time
 
-import pytest
+import servers
 from names import Names
+from servers import Server, free_port
 
 # Debian's default, and what a busy room needs instead: no module "limits".
 DEBIAN_LIMITS = 'limits = { c2s = { rate = "10kb/s" }, s2sin = { rate = "30kb/s" } }'
@@ -21,23 +15,11 @@ NO_NAGLE = "network_settings = { nagle = false }"
 
 
 def program() -> str:
-    """Path of Prosody; its absence is a failure, not a skip."""
-    path = shutil.which("prosody") or shutil.which("prosody", path="/usr/bin:/usr/local/bin")
-    if path is None:
-        pytest.fail("no prosody here. Cure: make deps", pytrace=False)
-    return path
+    """Path of Prosody."""
+    return servers.program("prosody", "/usr/bin:/usr/local/bin")
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port of `host` that was free a moment ago, none that connections are given."""
-    while True:
-        port = random.SystemRandom().randrange(20000, 32000)
-        with socket.socket() as way, contextlib.suppress(OSError):
-            way.bind((host, port))
-            return port
-
-
-class Prosody:
+class Prosody(Server):
     """`with Prosody(tmp_path) as server:`; rooms are at `rooms.localhost`, and anyone may enter.
 
     `accounts`: {name: password} at `localhost`, without which nobody enters then; `limits`: with
@@ -46,6 +28,8 @@ class Prosody:
     `host`: another domain in the place of localhost; `s2s`: the port of the way from server to
     server; `given`: a whole configuration in the place of all that, the port is added.
     """
+
+    name = "Prosody"
 
     def __init__(
         self,
@@ -66,7 +50,6 @@ class Prosody:
         self.host = host
         self.service = f"rooms.{host}"
         self.certificate = certificate
-        self._process = None
         modules = ["disco", "roster", "saslauth", "ping"]
         config = [
             "run_as_root = true",
@@ -109,61 +92,17 @@ class Prosody:
         self._log = self.folder / ("out" if given else "log")
         (self.folder / "conf.lua").write_text("\n".join(config) + "\n")
 
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.kill()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def log(self) -> str:
-        """What the server has written."""
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
-
     def start(self):
         """Starts it, and waits until it answers."""
-        assert self._process is None, "it runs"
         before = len(self.log)
+        command = [program(), "--config", self.folder / "conf.lua", "-F"]
         with open(self.folder / "out", "ab") as out:
-            self._process = subprocess.Popen(
-                [program(), "--config", self.folder / "conf.lua", "-F"],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                cwd=self.folder,
-            )
-        end = time.monotonic() + 20
+            self._run(command, stdout=out, cwd=self.folder)
         # Not by connecting: whoever has taken the port meanwhile would answer, too.
-        while f"on [127.0.0.1]:{self.port}" not in self.log[before:]:
-            if self._process.poll() is not None or time.monotonic() > end:
-                said = (self.folder / "out").read_text(errors="replace") + self.log[before:]
-                self.kill()
-                pytest.fail(f"Prosody does not start: {said}", pytrace=False)
-            time.sleep(0.02)
-
-    def kill(self, how=signal.SIGKILL):
-        """Ends it, without a word to anyone; `start` starts it again at the same port."""
-        process, self._process = self._process, None
-        if process is not None and process.poll() is None:
-            process.send_signal(how)
-            process.wait(20)
-
-    def halt(self):
-        """Stops it where it is, until `go`."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def go(self):
-        self._process.send_signal(signal.SIGCONT)
-
-    def memory(self) -> int:
-        """Bytes of the machine's memory that it has."""
-        with open(f"/proc/{self.pid}/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        self._until(
+            lambda: f"on [127.0.0.1]:{self.port}" in self.log[before:],
+            lambda: (self.folder / "out").read_text(errors="replace") + self.log[before:],
+        )
 
     def address(self, room: str, who: str = "") -> str:
         """Of a room here; `who`: ACCOUNT or ACCOUNT:PASSWORD."""

@@ -53,6 +53,15 @@ async def answers(relay, data):
         return found
 
 
+async def last_word(reader):
+    """The last message of a connection, once it has ended; None when there was none."""
+    word = None
+    with contextlib.suppress(link.CarrierLost):
+        while True:
+            word = await asyncio.wait_for(tcp.read_message(reader), 15)
+    return word
+
+
 def hello(label="eve", room="kitchen", token=None):
     """The bytes that enter a room."""
     data = tcp.frame_message((link.HELLO, link.VERSION, link.MAX_FRAME, room, label))

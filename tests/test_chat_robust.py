@@ -4,7 +4,11 @@ import asyncio
 import contextlib
 import json
 import os
+import pathlib
+import subprocess
+import sys
 
+import pytest
 from changing import changed
 from test_bridge import until
 from test_chat import people, together
@@ -222,6 +226,42 @@ async def test_the_agent_survives_bad_invitations_and_bad_commands():
         line.commands.put_nowait({"do": "quit"})
         await asyncio.wait_for(running, 5)
         assert chat.closed
+
+
+NO_TEXT = r"""
+import asyncio, json
+from mpseq_aio.agent import Agent
+
+class Line:
+    commands = [
+        '{"do": "be", "nick": "eva", "room": "kitchen", "tcp": ["127.0.0.1", 1]}',
+        '{"do": "create", "name": "kitchen"}',
+        '{"do": "send", "text": "half \\ud83c"}',
+        '{"do": "send", "text": "whole"}',
+        '{"do": "quit"}',
+    ]
+
+    async def next_command(self):
+        return json.loads(self.commands.pop(0))
+
+    async def report(self, value):
+        print(value["re"], value.get("error"))
+
+asyncio.run(Agent(Line()).run())
+"""
+
+
+@pytest.mark.parametrize("runtime", ("cpython", "unix"))
+def test_the_agent_refuses_what_nobody_could_read(runtime, unix_micropython):
+    """As MicroPython's json makes of an escaped pair of surrogates; its str takes even that."""
+    command = [sys.executable] if runtime == "cpython" else [str(unix_micropython)]
+    lib = pathlib.Path(__file__).resolve().parent.parent / "lib"
+    run = subprocess.run(
+        [*command, "-c", NO_TEXT], capture_output=True, text=True, timeout=30,
+        env={**os.environ, "MICROPYPATH": f"{lib}:.frozen"},
+    )  # fmt: skip
+    said = ["be None", "create None", "send LocalError: a text that has no UTF-8", "send None"]
+    assert run.stdout.splitlines() == [*said, "quit None"], run.stderr
 
 
 # --- texts come first

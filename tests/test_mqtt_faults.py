@@ -7,9 +7,10 @@ import signal
 import time
 
 import pytest
-from mosquitto import ROOM, Mosquitto, free_port
+from mosquitto import ROOM, Mosquitto
 from mqtt_rooms import CLIENTS, on_micropython, quiet
 from mqtt_stories import frames, lost, until, within
+from servers import free_port
 from test_tls import certificate
 
 from mpseq_aio import link, mqtt
@@ -225,7 +226,7 @@ async def test_a_broker_that_takes_nothing_fills_no_memory_and_does_not_hold_up_
         ana, ben = client(broker.address("garden"), "ana"), client(broker.address("garden"), "ben")
         await ana.open()
         await ben.open()
-        broker.stop()
+        broker.halt()
         posted = 0
 
         async def post():

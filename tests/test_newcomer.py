@@ -13,9 +13,9 @@ import threading
 import time
 
 import pytest
-from mosquitto import free_port
 from mosquitto import program as mosquitto
 from prosody import program as prosody
+from servers import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()

@@ -7,7 +7,18 @@ import socket
 import time
 
 import pytest
-from relays import a_relay, answers, enter, hello, most_waiting, next_of, post, story, until
+from relays import (
+    a_relay,
+    answers,
+    enter,
+    hello,
+    last_word,
+    most_waiting,
+    next_of,
+    post,
+    story,
+    until,
+)
 
 from mpseq_aio import link, tcp
 from mpseq_tools.relay_limits import Addresses, Bucket, Limits
@@ -25,14 +36,6 @@ async def goes_on(*people):
 
 async def silent_connection(relay):
     return await asyncio.open_connection("127.0.0.1", relay.port)
-
-
-async def last_word(reader):
-    word = None
-    with contextlib.suppress(link.CarrierLost):
-        while True:
-            word = await asyncio.wait_for(tcp.read_message(reader), 15)
-    return word
 
 
 @story

@@ -17,6 +17,7 @@ from relays import (
     answers,
     arguments,
     hello,
+    last_word,
     most_waiting,
     next_of,
     post,
@@ -68,14 +69,6 @@ async def enter(relay, label, room="kitchen"):
     client = Room("localhost", relay.port, room, label, authority=relay.authority)
     client.labels = await client.open()
     return client
-
-
-async def last_word(reader):
-    word = None
-    with contextlib.suppress(link.CarrierLost):
-        while True:
-            word = await asyncio.wait_for(tcp.read_message(reader), 15)
-    return word
 
 
 @pytest.mark.parametrize("most", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
