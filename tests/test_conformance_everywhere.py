@@ -7,24 +7,12 @@ from pathlib import Path
 import pytest
 
 from mpseq_tools.devices import unix_program
+from mpseq_tools.interop.vectors import MODULES
 from mpseq_tools.qemu import BOARDS, Board
 
 CORE = Path(__file__).resolve().parent / "core"
 VECTORS = CORE.parent / "vectors"
 SUITES = {1: "conversation.txt", 2: "conversation_suite_2.txt"}
-
-# Brings a source file onto a board as a module, without a file system.
-_AS_MODULE = """
-import sys
-class Module:
-    pass
-def module(name, source):
-    names = {"__name__": name}
-    exec(source, names)
-    sys.modules[name] = module = Module()
-    for key in names:
-        setattr(module, key, names[key])
-"""
 
 
 @pytest.fixture(params=SUITES, ids="suite_{}".format)
@@ -59,7 +47,7 @@ def test_unix_micropython(suite, expected):
 @pytest.mark.parametrize("name", BOARDS)
 def test_board(name, suite, expected):
     with Board(name) as board:
-        board.exec(_AS_MODULE)
+        board.exec(MODULES)
         for module in ("house", "conformance"):
             source = (CORE / f"{module}.py").read_text()
             board.exec(f"module({module!r}, {source!r})", timeout=60)

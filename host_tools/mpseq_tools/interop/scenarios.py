@@ -256,6 +256,16 @@ async def body(play):
     await play.audit()
 
 
+async def _before_and_after_a_rekey(play):
+    await play.talk(*play.stations)
+    before = play.numbers(*play.stations)
+    await play.random.choice(play.stations).do("rekey")
+    await play.session(*play.stations, after=before)
+    await play.talk(*play.stations)
+    await play.one_transcript(*play.stations)
+    await play.audit(allowed=("Unconfirmed",))
+
+
 async def clocks(play):
     """clocks that are hours apart and run 2 % fast and slow"""
     ways = {}
@@ -267,13 +277,7 @@ async def clocks(play):
     await play.gather(None, **ways)
     founder = play.random.choice(play.stations)
     await play.found(founder, *play.others(founder))
-    await play.talk(*play.stations)
-    before = play.numbers(*play.stations)
-    await play.random.choice(play.stations).do("rekey")
-    await play.session(*play.stations, after=before)
-    await play.talk(*play.stations)
-    await play.one_transcript(*play.stations)
-    await play.audit(allowed=("Unconfirmed",))
+    await _before_and_after_a_rekey(play)
     for one in play.stations:
         now = (await one.state())["now"]
         need(now >= ways[one.name]["clock"][0], f"{one.name}: its clock was not set")
@@ -287,13 +291,7 @@ async def suite(play):
     await play.gather()
     founder = play.random.choice(play.stations)
     await play.found(founder, *play.others(founder), suite=2)
-    await play.talk(*play.stations)
-    before = play.numbers(*play.stations)
-    await play.random.choice(play.stations).do("rekey")
-    await play.session(*play.stations, after=before)
-    await play.talk(*play.stations)
-    await play.one_transcript(*play.stations)
-    await play.audit(allowed=("Unconfirmed",))
+    await _before_and_after_a_rekey(play)
 
 
 # By their names on the command line, in the order in which they are run.

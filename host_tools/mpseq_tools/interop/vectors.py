@@ -24,7 +24,7 @@ _WINDOW = 11  # bits: 2 KiB, which a device has to spare while it unpacks
 _TIME = 120.0  # seconds for a script on a slow board
 
 # Brings a source file onto a device as a module, without a file system.
-_MODULES = """
+MODULES = """
 import sys
 class Module:
     pass
@@ -93,7 +93,7 @@ async def vectors(play):
     if name == "suite 2" and not (station.about or {}).get("aes"):
         raise NotOffered(f"no AES on {station.name}")
     try:
-        await station.do("exec", source=_MODULES)
+        await station.do("exec", source=MODULES)
         if name == "primitives":
             await _primitives(station, play)
         else:
