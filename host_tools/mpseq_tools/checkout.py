@@ -12,11 +12,9 @@ ELSEWHERE = (
 )
 
 
-def build() -> pathlib.Path | None:
-    """Where `make` has built, by MPSEQ_BUILD or in this checkout."""
-    if place := os.environ.get("MPSEQ_BUILD"):
-        return pathlib.Path(place)
-    return ROOT / "build" if ROOT else None
+def build() -> pathlib.Path:
+    """Where `make` has built, by MPSEQ_BUILD or in this checkout; else a place with nothing."""
+    return pathlib.Path(os.environ.get("MPSEQ_BUILD") or _ABOVE / "build")
 
 
 def root() -> pathlib.Path | None:

@@ -141,8 +141,7 @@ class Device:
 
 def unix_program() -> Path:
     """The MicroPython of this machine with mpseq inside; DeviceError when it is not built."""
-    build = os.environ.get("MPSEQ_BUILD") or Path(__file__).resolve().parents[2] / "build"
-    program = Path(build) / "unix" / "mpseq-micropython"
+    program = checkout.build() / "unix" / "mpseq-micropython"
     if not program.is_file():
         raise DeviceError(f"no {program}. Cure: {checkout.cure('unix')}")
     return program

@@ -48,8 +48,7 @@ class BoardError(Exception):
 
 def firmware_path(name: str, linked: bool = True) -> Path:
     """The board's firmware: with mpseq frozen and Monocypher linked, or plain."""
-    build = os.environ.get("MPSEQ_BUILD") or Path(__file__).resolve().parents[2] / "build"
-    return Path(build) / "firmware" / f"{name}{'' if linked else '-plain'}.elf"
+    return checkout.build() / "firmware" / f"{name}{'' if linked else '-plain'}.elf"
 
 
 def program_of(name: str) -> str:
