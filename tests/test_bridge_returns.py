@@ -20,6 +20,7 @@ from test_relay import a_relay, enter, next_of, story
 from mpseq_aio import link
 from mpseq_aio.serial import SerialRoom
 from mpseq_tools import bridge, qemu, replug, seat, start
+from mpseq_tools import ports as port_list
 from mpseq_tools.deploy import Member
 from mpseq_tools.rooms import Rooms
 
@@ -81,7 +82,7 @@ def usb(monkeypatch):
             raise fault
         return list(ports)
 
-    monkeypatch.setattr(replug.list_ports, "comports", comports)
+    monkeypatch.setattr(port_list.list_ports, "comports", comports)
     return ports
 
 

@@ -38,7 +38,8 @@ def usb() -> list:
 
 
 def everyone() -> list:
-    """All ports that pyserial knows; none while something is being unplugged."""
+    """All ports that pyserial knows; none while something is being unplugged, over which it
+    stumbles when that goes away while it reads: there is a next look."""
     try:
         return list_ports.comports()
     except (OSError, TypeError, ValueError):

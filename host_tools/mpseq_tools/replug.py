@@ -12,12 +12,10 @@ try:
 except ImportError:  # Windows
     TermiosError = OSError
 
-from serial.tools import list_ports
-
 from mpseq_aio import link
 from mpseq_aio.framing import clean
 
-from . import serial_link
+from . import ports, serial_link
 
 LOOK = 0.5  # seconds between two looks for a device that is away
 _STUCK = 6  # looks at a port that is there and cannot be opened, then the user is told
@@ -34,7 +32,7 @@ class Place:
         self.path = path
         self.baudrate = baudrate
         self._who = None
-        everyone = [(_who(port), port) for port in _ports()]
+        everyone = [(_who(port), port) for port in ports.everyone()]
         for who, port in everyone:
             if port.serial_number and _same(port.device, path):
                 # Some makers give all their devices the same one.
@@ -44,9 +42,9 @@ class Place:
     def find(self) -> str | None:
         """The name of its port now; None while it is away."""
         if self._who is None:
-            there = os.path.exists(self.path) or any(p.device == self.path for p in _ports())
-            return self.path if there else None
-        for port in _ports():
+            listed = [port.device for port in ports.everyone()]
+            return self.path if os.path.exists(self.path) or self.path in listed else None
+        for port in ports.everyone():
             if _who(port) == self._who:
                 # The name that the user gave may be a link to it.
                 return self.path if _same(port.device, self.path) else port.device
@@ -77,13 +75,6 @@ class Place:
             self.path = path
             say(f"the device is back at {path}")
             return transport
-
-
-def _ports():
-    try:
-        return list_ports.comports()
-    except (OSError, TypeError, ValueError):
-        return []  # pyserial stumbles over what goes away while it reads; there is a next look
 
 
 def _who(port):

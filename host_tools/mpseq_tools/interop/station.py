@@ -12,7 +12,7 @@ from pathlib import Path
 from mpseq_aio import link
 from mpseq_aio.framing import clean
 
-from .. import faults, replug, serial_link
+from .. import faults, ports, replug, serial_link
 from ..devices import DeviceError, end_process, open_line
 from ..qemu import BOARDS, BoardError
 from .line import Wire
@@ -425,9 +425,7 @@ def port_of(kind):
     with this USB serial number. NotThere."""
     if kind in STARTED or os.path.exists(kind):
         return kind
-    from serial.tools import list_ports
-
-    found = list_ports.comports()
+    found = ports.everyone()
     for port in found:
         if kind in (port.device, port.serial_number):
             return port.device
