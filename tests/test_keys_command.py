@@ -24,7 +24,6 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def cheap(monkeypatch):
     """Argon2 over 64 KiB: these tests are not about its cost."""
-    monkeypatch.setattr(backup, "_BLOCKS", 64)
     seal = backup.seal
     monkeypatch.setattr(backup, "seal", lambda *parts: seal(*parts, blocks=64, passes=1))
 

@@ -11,19 +11,16 @@ each. There is no way in without it, and none to change it but another export.
 
 import json
 import pathlib
-import unicodedata
 
 import monocypher
 
 from mpseq import Identity
 from mpseq.primitives import wipe
 
-from . import people, private
+from . import people, private, psk
 from .faults import Fault
 
 _FORMAT = "mpseq-backup-1"
-_BLOCKS = 262144  # of 1 KiB
-_PASSES = 3
 # What a file may ask for: more would be somebody's way to stop this machine.
 _MOST_BLOCKS = 1 << 20
 _MOST_PASSES = 16
@@ -78,7 +75,9 @@ def load(path, passphrase):
         wipe(secret)
 
 
-def seal(identity, persons, passphrase: str, random, blocks=_BLOCKS, passes=_PASSES) -> bytes:
+def seal(
+    identity, persons, passphrase: str, random, blocks=psk.BLOCKS, passes=psk.PASSES
+) -> bytes:
     """The file's bytes."""
     head = {"format": _FORMAT, "blocks": blocks, "passes": passes, "salt": random(16).hex()}
     listed = people.dump(persons)
@@ -144,10 +143,9 @@ def _authenticated(head):
 
 
 def _key(passphrase, head):
-    text = unicodedata.normalize("NFC", passphrase)
-    if not text.strip():
-        raise BackupFault("the passphrase is empty", "say one; five or six random words are good")
-    # The call wipes the bytearray.
-    return monocypher.argon2i_32(
-        head["blocks"], head["passes"], bytearray(text.encode()), bytes.fromhex(head["salt"])
-    )
+    try:
+        return psk.stretch(
+            passphrase, bytes.fromhex(head["salt"]), head["blocks"], head["passes"]
+        )  # fmt: skip
+    except psk.PskFault as fault:
+        raise BackupFault(str(fault), "say one; five or six random words are good") from None

@@ -61,7 +61,7 @@ def load(profile: str = "default", create: bool = True) -> tuple[Identity, bool]
             return _read(path), True
         return _read(path), False
     except OSError as error:
-        raise _unusable(path, error) from None
+        raise private.unusable(path, error, KeyFault) from None
 
 
 def absent(profile: str) -> KeyFault:
@@ -80,7 +80,7 @@ def store(profile: str, identity: Identity, replace: bool = False) -> bool:
         private.folder_of(path, KeyFault)
         return private.write(path, _line(identity), replace)
     except OSError as error:
-        raise _unusable(path, error) from None
+        raise private.unusable(path, error, KeyFault) from None
 
 
 def _read(path):
@@ -109,9 +109,3 @@ def _create(path, identity):
 
 def _line(identity):
     return f"{_HEAD}{bytes(identity.secret).hex()}\n".encode()
-
-
-def _unusable(path, error):
-    return KeyFault(
-        f"cannot use {path}: {error.strerror or error}", "check the folder, or set MPSEQ_HOME"
-    )

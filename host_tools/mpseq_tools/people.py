@@ -191,7 +191,7 @@ class People:
                 f"another program holds {self._path}", "end it, and try again"
             ) from None
         except OSError as error:
-            raise _unusable(self._path, error) from None
+            raise private.unusable(self._path, error, PeopleFault) from None
 
     def _state(self):
         try:
@@ -221,7 +221,7 @@ class People:
                     ) from None
             self._seen = state
         except OSError as error:
-            raise _unusable(self._path, error) from None
+            raise private.unusable(self._path, error, PeopleFault) from None
 
 
 def path_of(profile: str) -> pathlib.Path:
@@ -277,9 +277,3 @@ def _check(nick, key):
         raise ValueError("a key has 32 bytes")
     if not 1 <= len(nick.encode()) <= _NICK:
         raise ValueError("a nick has 1 to 32 bytes")
-
-
-def _unusable(path, error):
-    return PeopleFault(
-        f"cannot use {path}: {error.strerror or error}", "check the folder, or set MPSEQ_HOME"
-    )

@@ -25,6 +25,13 @@ def refuse_wide(path: pathlib.Path, mode: int, fault):
         )
 
 
+def unusable(path: pathlib.Path, error: OSError, fault):
+    """The fault for a file beside the identity."""
+    return fault(
+        f"cannot use {path}: {error.strerror or error}", "check the folder, or set MPSEQ_HOME"
+    )
+
+
 def folder_of(path: pathlib.Path, fault):
     """Makes the folder of a file, mode 0700, when it is not there; refuses it when it is open."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

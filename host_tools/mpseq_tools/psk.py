@@ -16,8 +16,8 @@ from mpseq.primitives import H
 
 from .faults import Fault
 
-_BLOCKS = 262144  # of 1 KiB
-_PASSES = 3
+BLOCKS = 262144  # of 1 KiB
+PASSES = 3
 WEAK = 14  # characters: below that, even so
 
 
@@ -31,11 +31,17 @@ class PskFault(Fault):
 def derive(passphrase: str, room: str) -> bytes:
     """32 bytes: Argon2i over 256 MiB, three passes. Accents count alike however they were typed,
     case and spaces as they are."""
+    salt = H(b"psk salt", unicodedata.normalize("NFC", room).encode())[:16]
+    return bytes(stretch(passphrase, salt))
+
+
+def stretch(passphrase: str, salt: bytes, blocks: int = BLOCKS, passes: int = PASSES):
+    """32 bytes of Argon2i, as monocypher returns them. PskFault."""
     text = unicodedata.normalize("NFC", passphrase)
     if not text.strip():
         raise PskFault("the passphrase is empty")
-    salt = H(b"psk salt", unicodedata.normalize("NFC", room).encode())[:16]
-    return bytes(monocypher.argon2i_32(_BLOCKS, _PASSES, bytearray(text.encode()), salt))
+    # The call wipes the bytearray.
+    return monocypher.argon2i_32(blocks, passes, bytearray(text.encode()), salt)
 
 
 def ask(what: str = "passphrase", twice: bool = True) -> str:
