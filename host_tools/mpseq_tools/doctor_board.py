@@ -82,18 +82,18 @@ def _library(sheet, found):
 
 def _clock(sheet, found):
     if not found.clock:
-        sheet.ok("clock", "it has none: fine for all carriers but tls://")
+        sheet.ok("clock", "it has none: fine for all carriers but tls:// and mqtts://")
         return
     there = datetime.datetime(*found.clock, tzinfo=datetime.timezone.utc)
     now = datetime.datetime.now(datetime.timezone.utc)
     text = f"{there:%Y-%m-%d %H:%M} UTC"
     if abs((now - there).total_seconds()) < 86400:
         sheet.ok("clock", text)
-    elif found.carrier.startswith("tls:"):
+    elif found.carrier.startswith(("tls:", "mqtts:")):
         # The node winds it from what deploy has stored, and by NTP.
         sheet.warn("clock", f"{text} at the prompt; TLS looks at certificates' dates", _DEPLOY)
     else:
-        sheet.ok("clock", f"{text}, which only tls:// would mind")
+        sheet.ok("clock", f"{text}, which only tls:// and mqtts:// would mind")
 
 
 def _inside(sheet, found):

@@ -10,7 +10,7 @@ from mpseq_aio.plain import clean
 
 from . import in_clear
 from .doctor import Sheet
-from .faults import Fault
+from .faults import Fault, split_cure
 
 _PATIENCE = 15  # seconds for each step
 _SLOW = 2.0  # seconds that an answer may take before it is worth a word
@@ -114,7 +114,7 @@ async def _enter(sheet, rooms, name):
     try:
         labels = await asyncio.wait_for(room.open(), 2 * _PATIENCE)
     except (link.CarrierLost, asyncio.TimeoutError) as error:
-        text, _, cure = clean(str(error) or "no answer in time").partition(". Cure: ")
+        text, cure = split_cure(clean(str(error) or "no answer in time"))
         cure = cure or getattr(error, "cure", None) or "the password, the room's name, the account"
         sheet.fail("enters", text, cure)
         return False

@@ -12,3 +12,15 @@ class Fault(Exception):
     def __init__(self, text: str, cure: str) -> None:
         super().__init__(text)
         self.cure = cure
+
+
+def split_cure(text: str) -> tuple:
+    """`(what is wrong, its cure or "")` of a carrier's ". Cure: …". What the other end says stays
+    known as that, so that no server can give advice in our name."""
+    said, _, cure = text.rpartition(". Cure: ")
+    if not said or '")' in cure:  # none; or inside what a server is quoted with
+        return text, ""
+    for who in ("the relay says: ", "the bridge says: "):
+        if who in said:
+            cure = who + cure
+    return said, cure.removesuffix(".")

@@ -14,7 +14,7 @@ from mpseq_aio import chat as aio
 from mpseq_aio import link
 
 from .. import in_clear, keys, rooms
-from ..faults import Fault
+from ..faults import Fault, split_cure
 from ..people import People
 from .once import Once
 from .room import Room, Silent
@@ -134,10 +134,8 @@ class Talk:
 
     async def _probe(self, room, there):
         """Says whether the carrier keeps order; nobody waits for that."""
-        try:
-            from .. import probe
-        except ImportError:
-            return
+        from .. import probe
+
         try:
             verdict = await asyncio.wait_for(
                 probe.probe(there, there.name or there.host), PROBE_PATIENCE
@@ -219,18 +217,6 @@ class Talk:
                 from .. import transcript
 
                 transcript.save(self._recorder.transcript(), self.options.record)
-
-
-def split_cure(text: str) -> tuple:
-    """`(what is wrong, its cure or "")` of a carrier's ". Cure: …". What the other end says stays
-    known as that, so that no server can give advice in our name."""
-    said, _, cure = text.rpartition(". Cure: ")
-    if not said or '")' in cure:  # none; or inside what a server is quoted with
-        return text, ""
-    for who in ("the relay says: ", "the bridge says: "):
-        if who in said:
-            cure = who + cure
-    return said, cure.removesuffix(".")
 
 
 def _cure_of(there):
