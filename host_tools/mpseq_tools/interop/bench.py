@@ -222,24 +222,21 @@ class Bench:
             one.began = time.monotonic()
         start = time.monotonic()
         self._number += 1
-        play = Play(result.scenario, stations, self.seed, self._number)
-        play.part = result.part
+        play = self._play(result, stations)
         try:
             for one in stations:
                 used = one.lives and result.scenario in scenarios.FRESH
                 if used or one.worn or not one.sound:
                     await one.reset()
-            most = scenarios.limit(result.scenario, len(stations))
             try:
-                await asyncio.wait_for(self._story(result)(play), most)
+                await self._tell(result, play)
             except TooSmall as error:
                 # Perhaps by chance: what lives lies where it fell. Too small a heap is so twice.
-                play = Play(result.scenario, stations, self.seed, self._number)
-                play.part = result.part
+                play = self._play(result, stations)
                 play.tell(f"a second time, as devices that began anew: {error}")
                 for one in stations:
                     await one.reset()
-                await asyncio.wait_for(self._story(result)(play), most)
+                await self._tell(result, play)
             result.verdict = PASSED
         except NotOffered as reason:
             result.verdict, result.detail = NOT_OFFERED, str(reason)
@@ -263,10 +260,15 @@ class Bench:
                 if one.heap_low is not None:
                     result.heap[one.name] = one.heap_low
 
-    def _story(self, result):
-        if result.scenario == "vectors":
-            return vectors.vectors
-        return scenarios.SCENARIOS[result.scenario]
+    def _play(self, result, stations):
+        play = Play(result.scenario, stations, self.seed, self._number)
+        play.part = result.part
+        return play
+
+    async def _tell(self, result, play):
+        name = result.scenario
+        story = vectors.vectors if name == "vectors" else scenarios.SCENARIOS[name]
+        await asyncio.wait_for(story(play), scenarios.limit(name, len(play.stations)))
 
     def _failed(self, result, why, verdict=FAILED, cure=""):
         result.verdict, result.detail, result.cure = verdict, clean(why), cure
