@@ -129,9 +129,13 @@ def test_the_radio_of_an_esp32_is_on_before_the_library_is_there(tmp_path, main,
 
 SMALL = """
 import gc, sys
-gc.mem_free, gc.mem_alloc, gc.threshold = lambda: %d, lambda: 20000, lambda size: print(size)
+def threshold(size=None):
+    if size is None:
+        return %d
+    print(size)
+gc.mem_free, gc.mem_alloc, gc.threshold = lambda: %d, lambda: 20000, threshold
 sys.platform = %r
-import mpseq_board
+import mpseq_aio
 """
 
 
@@ -145,12 +149,16 @@ import mpseq_board
         ("rp2", 400000, 0),
     ),
 )
-def test_a_small_heap_is_collected_early(platform, free, small):
+@pytest.mark.parametrize("before", (-1, 8192))
+def test_a_small_heap_is_collected_early_unless_the_program_has_said_when(
+    platform, free, small, before
+):
     done = subprocess.run(
-        [sys.executable, "-c", SMALL % (free, platform)],
+        [sys.executable, "-c", SMALL % (before, free, platform)],
         capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": "lib"},
     )  # fmt: skip
-    assert done.stdout == "4096\n" * small, done.stderr
+    assert done.stdout == "4096\n" * (small and before < 0), done.stderr
+    assert not done.returncode
 
 
 def clocked(tmp_path, monkeypatch, now, ntp=None):

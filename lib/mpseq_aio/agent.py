@@ -239,8 +239,6 @@ class Agent:
 
 def main():
     """Runs an Agent on the REPL's own line until the host says "quit"."""
-    if hasattr(gc, "threshold"):
-        gc.threshold(4096)  # else the heap is scattered, and a long frame finds no place
     line = SerialRoom("-", "-")
     try:
         asyncio.run(Agent(line).run())
