@@ -47,7 +47,7 @@ class Program:
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
-    def wait_for(self, pattern, seconds=15):
+    def wait_for(self, pattern, seconds=60):
         """The match of `pattern` in the first line that has one."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -617,6 +617,21 @@ def test_people_are_verified_and_marked_in_lines(sit_down):
     ana.type("/verify ben")
     ana.type("/yes")
     ana.wait_for(r"not done: nothing was asked|verified: ben")
+
+
+def test_who_was_invited_before_they_came_is_invited_when_they_come(sit_down, start):
+    ana = sit_down("ana")
+    start("keys", "new", user="ben").process.wait(20)
+    key = start("keys", "show", user="ben").wait_for(r"\b([0-9a-f]{64})\b")[1]
+    ana.type("/create Kitchen")
+    ana.type(f"/invite ben {key}")
+    ana.wait_for(r"\* nobody else is in the room yet: who comes while you are here")
+    ben = sit_down("ben")
+    assert ben.key == key
+    ben.wait_for(r"invitation 1: ana")
+    ben.type("/accept")
+    ben.wait_for("session code")
+    ana.wait_for("session code")
 
 
 def test_another_key_under_a_known_name_is_a_warning_in_lines(sit_down, start, relay):

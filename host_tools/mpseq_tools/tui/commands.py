@@ -128,10 +128,14 @@ def _replace(room, *words):
 
 
 def _let_in(room, pairs, replace):
-    room.chat.invite(pairs, replace=replace)
+    room.doorstep.invite(pairs, replace)
     for nick, key in pairs:
+        if room.invitees.get(nick, key) != key:
+            room.doorstep.cancelled(room.invitees[nick])
         room.invitees[nick] = key
         room.say(f"* invited {nick} [{fingerprint(key)}]")
+    if room.chat.connected and not room.present:
+        room.say("* nobody else is in the room yet: who comes while you are here is invited then")
 
 
 def _invitee(room, who):
@@ -143,7 +147,9 @@ def _approve(room, *nick):
 
 
 def _cancel(room, *nick):
-    room.chat.cancel(_invitee(room, " ".join(nick)))
+    key = _invitee(room, " ".join(nick))
+    room.chat.cancel(key)
+    room.doorstep.cancelled(key)
 
 
 def _expel(room, *nick):

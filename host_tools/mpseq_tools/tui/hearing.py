@@ -49,6 +49,7 @@ class Hearing:
             for warning in self.warnings:
                 if warning.subject == ("disconnected",):
                     warning.rows = [warning.rows[0], "Connected again since."]
+            self.doorstep.came()
         self._away = False
 
     def _on_disconnected(self, event):
@@ -65,6 +66,7 @@ class Hearing:
 
     def _on_entered(self, event):
         self.present.add(event.label)
+        self.doorstep.came()
         self._say_passing(f"* {event.label} is in the room (not in the conversation yet)")
 
     def _on_gone(self, event):
@@ -157,6 +159,8 @@ class Hearing:
         for invite in self.invitations:
             if invite.state in ("open", "accepted"):
                 invite.state = "past"
+        for member in event.members:
+            self.doorstep.arrived(member.key)
         self.suspected = {}
         for verb, people in (("joined", event.joined), ("left", event.left)):
             if people:
@@ -366,6 +370,7 @@ class Hearing:
         self.say(f"* {event.nick} leaves")
 
     def _on_left(self, event):
+        self.doorstep.close()
         self.suspected = {}
         if event.removed:
             self.warn("the others removed you from the conversation", "removed")

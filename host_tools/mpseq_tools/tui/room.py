@@ -16,6 +16,7 @@ from mpseq_aio.framing import clean
 
 from ..faults import Fault
 from . import marks
+from .doorstep import Doorstep
 from .hearing import Hearing
 
 MOST_LINES = 5000  # kept in memory
@@ -119,6 +120,7 @@ class Room(Hearing):
         self.warnings = []
         self.invitations = []
         self.invitees = {}  # nick -> key, of people whom somebody here invited
+        self.doorstep = Doorstep(chat)
         self.pending = []  # texts of mine that the room has not shown yet
         self.unread = 0
         self.question = None
@@ -310,6 +312,7 @@ class Room(Hearing):
         """Leaves the conversation, when in one, and the room; shows what was heard until then."""
         for task in list(self._later):
             task.cancel()
+        self.doorstep.close()
         if self.chat.members and self.chat.connected:
             try:
                 await self.chat.leave(3)
