@@ -96,5 +96,5 @@ class Plugged:
     def heard(self, words):
         return [line for line in self.lines if words in line]
 
-    async def says(self, words, seconds=20):
+    async def says(self, words, seconds=60):
         await until(lambda: self.heard(words), seconds)

@@ -122,7 +122,7 @@ class Elsewhere:
         await self._reading
         print("\n".join(self.lines))  # seen when a test fails
 
-    async def says(self, words, since=0, seconds=20):
+    async def says(self, words, since=0, seconds=60):
         await until(lambda: self.heard(words, since), seconds)
 
     def heard(self, words, since=0):

@@ -35,7 +35,7 @@ async def enter(relay, label, room="kitchen", **options):
 async def next_of(client, kind):
     """The next message of that kind, whatever stands before it."""
     while True:
-        message = await asyncio.wait_for(client.recv(), 10)
+        message = await asyncio.wait_for(client.recv(), 60)
         if message[0] == kind:
             return message
 
@@ -47,7 +47,7 @@ async def answers(relay, data):
     found = []
     try:
         while True:
-            found.append(await asyncio.wait_for(tcp.read_message(reader), 15))
+            found.append(await asyncio.wait_for(tcp.read_message(reader), 60))
     except link.CarrierLost:
         writer.close()
         return found
@@ -58,7 +58,7 @@ async def last_word(reader):
     word = None
     with contextlib.suppress(link.CarrierLost):
         while True:
-            word = await asyncio.wait_for(tcp.read_message(reader), 15)
+            word = await asyncio.wait_for(tcp.read_message(reader), 60)
     return word
 
 
@@ -87,7 +87,7 @@ def most_waiting(relay):
     return lambda: most
 
 
-async def until(condition, seconds=15):
+async def until(condition, seconds=60):
     """Waits until it holds."""
     for _ in range(seconds * 50):
         if condition():
@@ -126,7 +126,7 @@ class Command:
         """Sends it a signal."""
         self.process.send_signal(number)
 
-    def end(self, seconds=20):
+    def end(self, seconds=60):
         """Its exit code, once it has ended by itself."""
         rest, _ = self.process.communicate(timeout=seconds)
         self.lines += rest.splitlines()

@@ -62,7 +62,7 @@ class Person:
         self.app.query_one(Entry).submit()
         await self.pilot.pause()
 
-    async def until(self, true, seconds=20):
+    async def until(self, true, seconds=60):
         """Waits for something to be so."""
         try:
             async with asyncio.timeout(seconds):
@@ -71,7 +71,7 @@ class Person:
         except TimeoutError:
             raise AssertionError("never came:\n" + "\n".join([self.said, *self.alerts])) from None
 
-    async def shows(self, words, seconds=20):
+    async def shows(self, words, seconds=60):
         """Waits for words in the conversation, however they are broken into rows."""
         wanted = "".join(words.split())
         await self.until(lambda: wanted in joined(self.said), seconds)

@@ -123,7 +123,7 @@ async def a_bridged_device(seed=1, room=None, **options):
                     os.close(fd)
 
 
-async def until(condition, seconds=10):
+async def until(condition, seconds=60):
     """Waits until `condition()` holds."""
     for _ in range(int(seconds * 100)):
         if condition():
@@ -348,7 +348,7 @@ def test_micropython_takes_part_over_its_stdin_and_stdout(unix_micropython):
             running = asyncio.ensure_future(bridge.run())
             try:
                 ana = await enter(relay, "ana")
-                report = await asyncio.wait_for(bridge.reports.get(), 10)
+                report = await asyncio.wait_for(bridge.reports.get(), 60)
                 assert report == {"labels": ["mini", "ana"]}
                 for size in (0, 1, 64, 142, 255, 1000, 16384):
                     frame = random.Random(size).randbytes(size)
@@ -358,7 +358,7 @@ def test_micropython_takes_part_over_its_stdin_and_stdout(unix_micropython):
                 assert lines[0] == "device| ready" and "device| got 16384" in lines
                 process.stdin.close()
                 with pytest.raises(link.CarrierLost, match="ended with status 0"):
-                    await asyncio.wait_for(running, 10)
+                    await asyncio.wait_for(running, 60)
                 assert lines[-1] == "device| lost: the serial line has ended"
             finally:
                 if process.returncode is None:

@@ -500,7 +500,7 @@ def test_the_seat_of_a_board_that_stays_away_is_given_up(tmp_path, monkeypatch, 
                     await ana.post(bytes(16000))
                 heard = []  # in any order: on a busy machine its time may be up before the frames
                 while (link.LEAVE, "board") not in heard or len(heard) < 3:
-                    heard.append(await asyncio.wait_for(ana.recv(), 20))
+                    heard.append(await asyncio.wait_for(ana.recv(), 60))
                 board.plug()
                 board.room = SerialRoom("kitchen", "board", PtyPort(board.master), patience=20)
                 await board.room.open()

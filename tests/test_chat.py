@@ -263,7 +263,7 @@ def test_the_same_class_runs_on_micropython(unix_micropython):
 
             async def report(kind):
                 while True:
-                    value = await asyncio.wait_for(bridge.reports.get(), 10)
+                    value = await asyncio.wait_for(bridge.reports.get(), 60)
                     if value[0] == kind:
                         return value[1:]
 
@@ -279,7 +279,7 @@ def test_the_same_class_runs_on_micropython(unix_micropython):
                 await until(lambda: ana.nicks() == ben.nicks() == ["ana", "ben"])
                 assert ana.texts() == ben.texts()
                 with pytest.raises(link.CarrierLost, match="ended with status 0"):
-                    await asyncio.wait_for(running, 10)
+                    await asyncio.wait_for(running, 60)
                 assert "device| heard bye" in lines and lines[-1] == "device| closed"
             finally:
                 print("\n".join(lines))
@@ -330,7 +330,7 @@ def test_micropython_speaks_to_the_relay_itself(unix_micropython):
                 env={**os.environ, "MICROPYPATH": f"{LIB}:.frozen"},
             )
             try:
-                word, key = (await asyncio.wait_for(process.stdout.readline(), 10)).split()
+                word, key = (await asyncio.wait_for(process.stdout.readline(), 60)).split()
                 assert word == b"key"
                 await together(ana, Guest("echo", key.decode()))
                 await ana.chat.send("hello")
@@ -342,7 +342,7 @@ def test_micropython_speaks_to_the_relay_itself(unix_micropython):
                 await until(lambda: sorted(relay.rooms.get("kitchen", ())) == ["ana", "echo"], 20)
                 await ana.chat.send("bye")
                 await until(lambda: ana.nicks() == ["ana"])
-                rest = (await asyncio.wait_for(process.stdout.read(), 10)).decode()
+                rest = (await asyncio.wait_for(process.stdout.read(), 60)).decode()
                 assert "the relay says: the relay is shutting down" in rest
                 assert rest.endswith("closed\n") and rest.count("Connected(") == 2
                 assert await process.wait() == 0

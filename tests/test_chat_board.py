@@ -53,7 +53,7 @@ class Bridged:
 
     async def report(self, kind):
         while True:
-            value = await asyncio.wait_for(self.bridge.reports.get(), 20)
+            value = await asyncio.wait_for(self.bridge.reports.get(), 60)
             if value[0] == kind:
                 return value[1:]
 
@@ -66,7 +66,7 @@ def test_frames_of_every_size_and_byte_go_through_a_boards_repl_line(name):
             board.start(ECHO)
             async with a_relay() as relay, Bridged(board, relay) as here:
                 ana = await enter(relay, "ana")
-                assert await asyncio.wait_for(here.bridge.reports.get(), 10) == {
+                assert await asyncio.wait_for(here.bridge.reports.get(), 60) == {
                     "labels": ["mini", "ana"]
                 }
                 for size in (0, 1, 59, 64, 142, 255, 1000, 16384):

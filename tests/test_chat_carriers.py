@@ -337,7 +337,7 @@ def test_micropython_gives_up_a_peer_that_takes_nothing(unix_micropython):
                 env={**os.environ, "MICROPYPATH": f"{LIB}:.frozen"},
             )
             try:
-                said = (await asyncio.wait_for(process.stdout.read(), 10)).decode().split("\n")
+                said = (await asyncio.wait_for(process.stdout.read(), 60)).decode().split("\n")
             finally:
                 if process.returncode is None:
                     process.kill()

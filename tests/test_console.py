@@ -221,4 +221,4 @@ def test_identity_is_refused_where_the_source_is_bad(tmp_path):
             assert "fingerprint" in (await say(node, "/identity"))[-1]
             await until(lambda: node.chat)
 
-    asyncio.run(asyncio.wait_for(tell(), 30))
+    asyncio.run(asyncio.wait_for(tell(), 60))

@@ -25,7 +25,7 @@ def disk(tmp_path):
     return tmp_path / "flash, of a board.img"
 
 
-def heard(board, words, timeout=10.0):
+def heard(board, words, timeout=60):
     """What the board says until it has said these words."""
     got, end = b"", time.monotonic() + timeout
     while words not in got:

@@ -70,7 +70,7 @@ async def listening(room):
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def spoken_to(uart, sent, patience=20):
+async def spoken_to(uart, sent, patience=60):
     """What a device on this line hears of these frames, all posted at once."""
     async with bridged(uart) as (relay, bridge):
         device = SerialRoom("kitchen", "board", uart.board)

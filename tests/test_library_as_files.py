@@ -107,7 +107,7 @@ async def converse(ours, theirs):
                         break
             assert heard == [("porch", "here I am"), ("desk", "one"), ("porch", "heard one")]
             await chat.send("bye")
-            assert (await asyncio.wait_for(process.communicate(), 20))[0].split() == [b"well"]
+            assert (await asyncio.wait_for(process.communicate(), 60))[0].split() == [b"well"]
         finally:
             if process.returncode is None:
                 process.kill()
@@ -152,6 +152,8 @@ async def test_a_node_with_wifi_and_its_console(tmp_path):
         key = settle(mini, "mini", carrier, people=[["hub", hub_key]], wifi=wifi)
         write(hub, **{**json.loads((hub / "config.json").read_text()), "people": [["mini", key]]})
         async with here(hub) as host:
+            # Else the other one is there first, and a host who finds somebody waits for them.
+            await until(lambda: any("connected" in line for line in host.lines))
             process = await start(NODE % str(mini))
             lines = []
 
@@ -160,7 +162,7 @@ async def test_a_node_with_wifi_and_its_console(tmp_path):
                     lines.append(line.decode().strip())
 
             def says(words):
-                return until(lambda: any(words in line for line in lines), 20)
+                return until(lambda: any(words in line for line in lines))
 
             reading = asyncio.create_task(read())
             try:

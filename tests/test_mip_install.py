@@ -71,11 +71,11 @@ def test_a_program_chats_after_mpremote_mip_install(packages, tmp_path, place, a
                 bridge.link.feed(await serial_link.start_program(line, BOARD))
                 running = asyncio.ensure_future(bridge.run())
                 try:
-                    key = (await asyncio.wait_for(bridge.reports.get(), 30))[1]
+                    key = (await asyncio.wait_for(bridge.reports.get(), 60))[1]
                     await until(lambda: bridge.connected)
                     ana.chat.create("kitchen")
                     ana.chat.invite([("mini", bytes.fromhex(key))])
-                    session = await asyncio.wait_for(bridge.reports.get(), 30)
+                    session = await asyncio.wait_for(bridge.reports.get(), 60)
                     assert session == ["session", 2, ana.chat.code.digits]
                     await ana.chat.send("installed")
                     await until(lambda: ("mini", "INSTALLED") in ana.texts())

@@ -78,5 +78,5 @@ async def test_a_client_on_micropython(name, broker, address, unix_micropython):
         other = address.replace(f":{broker.port}/", f":{port}/")
         source = "import mqtt_stories\nmqtt_stories.run(%r, %r, %r)"
         process = await on_micropython(unix_micropython, source, name, address, other)
-        said = (await asyncio.wait_for(process.communicate(), 30))[0].decode()
+        said = (await asyncio.wait_for(process.communicate(), 60))[0].decode()
         assert said.split() == ["well"], said

@@ -217,7 +217,7 @@ async def test_a_board_without_memory_loses_a_frame_and_nothing_else(tmp_path, u
         for frame in (bytes(16384), b"short", bytes(16384), b"bye"):
             await ana.post(frame)
         await within(own)
-        said = (await asyncio.wait_for(process.communicate(), 20))[0].decode().split("\n")
+        said = (await asyncio.wait_for(process.communicate(), 60))[0].decode().split("\n")
         assert said[-2] == "heard 3 2" and "heard 5 1" in said, said
         await ana.close()
 
@@ -244,7 +244,7 @@ async def test_the_library_as_files_has_it(tmp_path, unix_micropython):
     with Mosquitto(tmp_path) as broker:
         address = broker.address("garden")
         process = await on_micropython(unix_micropython, FILES, address, lib=files)
-        said = (await asyncio.wait_for(process.communicate(), 20))[0].decode()
+        said = (await asyncio.wait_for(process.communicate(), 60))[0].decode()
         assert said.split() == ["well"], said
 
 

@@ -32,7 +32,7 @@ async def a_conversation(broker, *carriers):
     return chats
 
 
-async def heard(chat, done, seconds=30):
+async def heard(chat, done, seconds=60):
     """Events up to and with the one for which `done(event)` is true."""
     out = []
 
@@ -139,7 +139,7 @@ async def test_three_kinds_of_members_talk_and_confirm(tmp_path, unix_micropytho
             theirs = texts(await heard(shed, is_text("heard text 9")))
             assert theirs[-len(texts(seen)) :] == texts(seen)
             await desk.send("bye")
-            assert (await asyncio.wait_for(process.communicate(), 20))[0].split() == [b"well"]
+            assert (await asyncio.wait_for(process.communicate(), 60))[0].split() == [b"well"]
 
 
 @quiet
@@ -173,7 +173,7 @@ async def test_a_broker_killed_in_mid_conversation_costs_no_text(
                 assert sorted(set(said)) == sorted(said) and len(said) >= 60
             assert texts(seen) == texts(theirs)[1:]
             await desk.send("bye")
-            said = (await asyncio.wait_for(process.communicate(), 30))[0].decode()
+            said = (await asyncio.wait_for(process.communicate(), 60))[0].decode()
             assert said.split() == ["well"], said
 
 

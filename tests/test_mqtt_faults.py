@@ -43,7 +43,7 @@ asyncio.run(main())
 
 async def said_on_micropython(program, address):
     process = await on_micropython(program, ENTER, address)
-    return (await asyncio.wait_for(process.communicate(), 20))[0].decode()
+    return (await asyncio.wait_for(process.communicate(), 60))[0].decode()
 
 
 # --- who may not

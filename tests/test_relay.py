@@ -17,10 +17,10 @@ from mpseq_tools.relay import with_number
 
 
 def story(function):
-    """Runs an async test; a story that takes over 30 s is a failure."""
+    """Runs an async test; a story that takes over 120 s is a failure."""
 
     def run():
-        asyncio.run(asyncio.wait_for(function(), 30))
+        asyncio.run(asyncio.wait_for(function(), 120))
 
     run.__name__, run.__doc__ = function.__name__, function.__doc__
     return run
@@ -237,7 +237,7 @@ def test_the_command_serves_and_ends_cleanly_on_a_signal(number):
                 with pytest.raises(link.CarrierLost, match="shutting down"):
                     await room.recv()
 
-            asyncio.run(asyncio.wait_for(visit(), 20))
+            asyncio.run(asyncio.wait_for(visit(), 60))
             rest, _ = process.communicate(timeout=10)
         finally:
             process.kill()

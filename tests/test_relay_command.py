@@ -75,7 +75,7 @@ def test_on_sigterm_what_is_queued_is_written_before_the_end():
             heard = []
             with contextlib.suppress(link.CarrierLost):
                 while True:
-                    heard.append(await asyncio.wait_for(tcp.read_message(reader), 10))
+                    heard.append(await asyncio.wait_for(tcp.read_message(reader), 60))
             frames = [message[2][:2] for message in heard if message[0] == link.FRAME]
             assert frames == [b"%2d" % number for number in range(60)]
             assert heard[-1][0] == link.ERROR and "shutting down" in heard[-1][1]

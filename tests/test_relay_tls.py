@@ -114,7 +114,7 @@ async def test_handshakes_that_stall_hold_up_nobody_and_end(tmp_path):
         ana, ben = await enter(relay, "ana"), await enter(relay, "ben")
         assert len(relay) == 62  # while all of those stall
         for reader, writer in stalled:
-            assert await asyncio.wait_for(reader.read(), 10) == b""
+            assert await asyncio.wait_for(reader.read(), 60) == b""
             writer.close()
         await until(lambda: len(relay) == 2)
         await ana.post(b"still here")
@@ -230,11 +230,11 @@ def test_a_certificate_of_its_own_is_made_once_and_boards_take_it(tmp_path, unix
                     stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
                     env=dict(os.environ, MICROPYPATH="lib:.frozen"),
                 )
-                while (message := await asyncio.wait_for(room.recv(), 20))[0] != link.FRAME:
+                while (message := await asyncio.wait_for(room.recv(), 60))[0] != link.FRAME:
                     pass
                 assert message[2].endswith(b"from the board")
                 await room.post(b"from the desk")
-                heard = (await asyncio.wait_for(board.communicate(), 20))[0].decode()
+                heard = (await asyncio.wait_for(board.communicate(), 60))[0].decode()
                 assert "from the desk" in heard, heard
                 await room.close()
 

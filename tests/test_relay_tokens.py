@@ -235,7 +235,7 @@ async def test_micropython_enters_with_its_token(unix_micropython):
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env=dict(os.environ, MICROPYPATH="lib:.frozen"),
         )
-        said = (await asyncio.wait_for(process.communicate(), 20))[0].decode().splitlines()
+        said = (await asyncio.wait_for(process.communicate(), 60))[0].decode().splitlines()
         assert said[0] == "in ('board',)"
         assert said[1].startswith("lost the relay says: wrong token for this room")
         assert said[2].startswith("lost the relay says: this room wants a token. Cure: ")

@@ -25,7 +25,7 @@ class Terminal:
             env={**os.environ, "MPSEQ_HOME": str(home), "TERM": "xterm-256color"}, timeout=15,
         )  # fmt: skip
 
-    def wait_for(self, pattern, seconds=20):
+    def wait_for(self, pattern, seconds=60):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             shown = "\n".join(self.screen.display)

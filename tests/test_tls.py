@@ -40,11 +40,11 @@ asyncio.run(main())
 
 
 def told(function):
-    """Runs an async test with its fixtures; one that takes over 30 s is a failure."""
+    """Runs an async test with its fixtures; one that takes over 120 s is a failure."""
 
     @functools.wraps(function)
     def run(**fixtures):
-        asyncio.run(asyncio.wait_for(function(**fixtures), 30))
+        asyncio.run(asyncio.wait_for(function(**fixtures), 120))
 
     return run
 
@@ -110,11 +110,11 @@ async def test_a_desktop_and_micropython_meet_behind_tls(tmp_path, unix_micropyt
         address = f"tls://localhost:{port}/garden#{files[2]}"
         process = await on_micropython(unix_micropython, address)
         while True:
-            message = await asyncio.wait_for(room.recv(), 20)
+            message = await asyncio.wait_for(room.recv(), 60)
             if message[0] == link.FRAME and message[2].endswith(b"from the board"):
                 break
         await room.post(bytes(16000) + b"from the desk")
-        said = (await asyncio.wait_for(process.communicate(), 20))[0].decode()
+        said = (await asyncio.wait_for(process.communicate(), 60))[0].decode()
         assert "in ('board', 'desk')" in said and "heard 16013" in said, said
         await room.close()
 
@@ -128,14 +128,14 @@ async def test_a_certificate_of_somebody_else_is_refused(tmp_path, unix_micropyt
             with pytest.raises(link.CarrierLost, match="certificate is not for localhost"):
                 await room.open()
         process = await on_micropython(unix_micropython, f"tls://localhost:{port}/x#{other[2]}")
-        said = (await asyncio.wait_for(process.communicate(), 20))[0].decode()
+        said = (await asyncio.wait_for(process.communicate(), 60))[0].decode()
         assert "lost the relay's certificate is not for localhost" in said, said
     async with a_tls_relay(other) as port:  # signed by whom we trust, but for another name
         room = room_at(f"tls://localhost:{port}/garden#{other[2]}", "desk")
         with pytest.raises(link.CarrierLost, match="certificate is not for localhost"):
             await room.open()
         process = await on_micropython(unix_micropython, f"tls://localhost:{port}/x#{other[2]}")
-        said = (await asyncio.wait_for(process.communicate(), 20))[0].decode()
+        said = (await asyncio.wait_for(process.communicate(), 60))[0].decode()
         assert "lost the relay's certificate is not for localhost" in said, said
 
 
@@ -150,7 +150,7 @@ async def test_a_date_that_is_wrong_is_said_with_its_cure(tmp_path, unix_micropy
         with pytest.raises(link.CarrierLost, match=f"{said}.*Cure: mpseq deploy sets"):
             await room.open()
         process = await on_micropython(unix_micropython, f"tls://localhost:{port}/x#{files[2]}")
-        told = (await asyncio.wait_for(process.communicate(), 20))[0].decode()
+        told = (await asyncio.wait_for(process.communicate(), 60))[0].decode()
         assert said in told and "Cure: mpseq deploy sets a board's clock" in told, told
 
 
@@ -164,7 +164,7 @@ async def test_what_is_missing_is_said_with_its_cure(tmp_path, unix_micropython)
     with pytest.raises(link.CarrierLost, match="bad is no certificate"):
         await room.open()
     process = await on_micropython(unix_micropython, "tls://localhost:1/garden")
-    said = (await asyncio.wait_for(process.communicate(), 20))[0].decode()
+    said = (await asyncio.wait_for(process.communicate(), 60))[0].decode()
     assert "lost no certificate to check the relay's with. Cure: tls://HOST" in said, said
 
 

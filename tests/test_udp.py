@@ -121,7 +121,7 @@ async def test_a_conversation_by_broadcast_with_micropython(unix_micropython, pl
             f"heard text {at}" for at in range(10)
         ]
         await chat.send("bye")
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 BURST = """
@@ -135,7 +135,7 @@ async def main():
         room._send(bytes(size))
     time.sleep(0.1)
     for _ in range(6):
-        print(len(await asyncio.wait_for(room._next(), 5)))
+        print(len(await asyncio.wait_for(room._next(), 60)))
     room._stop()
 asyncio.run(main())
 """

@@ -48,7 +48,7 @@ class Web:
             "--carrier", address, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "MPSEQ_HOME": str(self.home), "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
-        line = (await asyncio.wait_for(self.server.stdout.readline(), 20)).decode()
+        line = (await asyncio.wait_for(self.server.stdout.readline(), 60)).decode()
         self.url = re.search(r"http://127\.0\.0\.1:\d+/[0-9a-f]{32}/", line)[0]
         self.base, self.token = self.url.rstrip("/").rsplit("/", 1)
         self.ben = Chat(Identity.generate(os.urandom), "ben", address)
@@ -73,7 +73,7 @@ class Web:
                         found.append(int(folder.name))
         return found
 
-    async def next(self, kind, seconds=20):
+    async def next(self, kind, seconds=60):
         """Ben's next event of a kind."""
 
         async def wait():
@@ -83,7 +83,7 @@ class Web:
 
         return await asyncio.wait_for(wait(), seconds)
 
-    async def until(self, true, seconds=20):
+    async def until(self, true, seconds=60):
         async with asyncio.timeout(seconds):
             while not true():
                 await asyncio.sleep(0.05)
@@ -123,7 +123,7 @@ class Window:
             if message.type == aiohttp.WSMsgType.BINARY:
                 self.said += plain(message.data.decode(errors="replace"))
 
-    async def shows(self, text, seconds=20):
+    async def shows(self, text, seconds=60):
         async with asyncio.timeout(seconds):
             while text not in self.said:
                 await asyncio.sleep(0.05)
@@ -157,9 +157,8 @@ def test_a_conversation_in_chromium_with_a_screenshot(tmp_path):
                 return plain("".join(seen))
 
             async def listens():
-                await page.wait_for_function(
-                    "document.activeElement.className.includes('xterm-helper-textarea')"
-                )
+                # Not wait_for_function: what it runs later is forbidden by the page's own policy.
+                await page.locator(".xterm-helper-textarea:focus").wait_for(state="attached")
 
             await page.goto(web.url)
             await listens()
@@ -201,7 +200,7 @@ def test_a_conversation_in_chromium_with_a_screenshot(tmp_path):
         web.server.send_signal(signal.SIGINT)
         left = await web.next("LeaveSeen")
         assert left.nick == "ana"
-        assert await asyncio.wait_for(web.server.wait(), 20) == 0
+        assert await asyncio.wait_for(web.server.wait(), 60) == 0
         assert web.processes() == []
 
     run(story, tmp_path)
@@ -255,10 +254,10 @@ def test_nobody_comes_in_without_the_token_or_from_another_site(tmp_path):
         for first in ("OPTIONS *", "GET /\x1b[2J", "\x16\x03\x01", "GET " + "/" * 9000):
             reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
             writer.write(f"{first} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
-            assert (await asyncio.wait_for(reader.readline(), 10)).split()[1] in (b"400", b"403")
+            assert (await asyncio.wait_for(reader.readline(), 60)).split()[1] in (b"400", b"403")
             writer.close()
         web.server.send_signal(signal.SIGINT)
-        out, errors = await asyncio.wait_for(web.server.communicate(), 20)
+        out, errors = await asyncio.wait_for(web.server.communicate(), 60)
         assert errors == b"" and b"Traceback" not in out
 
     run(story, tmp_path)
@@ -283,7 +282,7 @@ def test_a_second_window_is_told_and_can_take_over(tmp_path):
                 await two.shows("session 1 of 'here'")
                 # Quitting in the window ends the server, too.
                 await type_line(second, "/quit")
-                assert await asyncio.wait_for(web.server.wait(), 20) == 0
+                assert await asyncio.wait_for(web.server.wait(), 60) == 0
         assert web.processes() == []
 
     run(story, tmp_path)
@@ -297,9 +296,9 @@ def test_what_a_page_says_wrong_ends_that_window_alone(tmp_path):
                 await one.shows("your key")
                 for text in ("{", '["stdin"]', '["resize", 3]'):
                     async with web.socket(session) as bad:
-                        await asyncio.wait_for(bad.receive(), 10)  # that it has to wait
+                        await asyncio.wait_for(bad.receive(), 60)  # that it has to wait
                         await bad.send_str(text)
-                        await asyncio.wait_for(_closed(bad), 10)
+                        await asyncio.wait_for(_closed(bad), 60)
                 await window.send_str(json.dumps(["resize", {"width": 100, "height": 30}]))
                 await type_line(window, "/create here")
                 await one.shows("session 1 of 'here'")
@@ -394,7 +393,7 @@ def test_a_port_that_is_taken_is_a_fault(tmp_path, monkeypatch, capsys):
         assert await server.serve(Options("ana"), [], port) == 3
         taken.close()
 
-    asyncio.run(asyncio.wait_for(story(), 30))
+    asyncio.run(asyncio.wait_for(story(), 60))
     assert "Cure: --port 0 takes a free one" in capsys.readouterr().err
 
 

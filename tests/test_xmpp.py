@@ -43,7 +43,7 @@ async def nothing_runs():
 
 async def next_of(client, kind):
     while True:
-        message = await asyncio.wait_for(client.recv(), 10)
+        message = await asyncio.wait_for(client.recv(), 60)
         if message[0] == kind:
             return message
 
@@ -52,7 +52,7 @@ async def lost(client):
     """The reason for which the room is lost."""
     with pytest.raises(link.CarrierLost) as reason:
         while True:
-            await asyncio.wait_for(client.recv(), 10)
+            await asyncio.wait_for(client.recv(), 60)
     return str(reason.value)
 
 
@@ -254,7 +254,7 @@ async def test_what_others_in_the_room_send_is_no_answer_of_the_room(server):
         await eve.post(b"end")
         heard = []
         while (link.FRAME, "eve", b"end") not in heard:
-            heard.append(await asyncio.wait_for(ana.recv(), 10))
+            heard.append(await asyncio.wait_for(ana.recv(), 60))
         assert heard == [(link.LEAVE, "eve"), (link.FRAME, "eve", b"end")]
         await ana.ping()
         assert await next_of(ana, link.PONG)

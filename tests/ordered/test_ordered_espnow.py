@@ -13,7 +13,7 @@ def with_radio(story):
     """Runs it where `import espnow` finds the stand-in."""
     sys.path.insert(0, HERE + "/radio")
     try:
-        asyncio.run(asyncio.wait_for(story(), 30))
+        asyncio.run(asyncio.wait_for(story(), 60))
     finally:
         sys.path.remove(HERE + "/radio")
         for name in ("espnow", "network"):
