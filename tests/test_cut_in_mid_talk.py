@@ -14,6 +14,7 @@ from test_relay import story
 from mpseq import Identity, events
 from mpseq_aio import chat as aio
 from mpseq_aio import link
+from mpseq_tools import recall
 from mpseq_tools.rooms import Rooms
 
 TROUBLE = (
@@ -54,9 +55,9 @@ async def until(holds, patience=60):
     raise AssertionError("not within %d s" % patience)
 
 
-async def a_company(rooms, *nicks):
+async def a_company(rooms, *nicks, kind=aio.Chat):
     """People in one conversation of the room `garden`."""
-    company = [Person(rooms, nick) for nick in nicks]
+    company = [Person(rooms, nick, kind) for nick in nicks]
     for person in company:
         await person.chat.open()
     first, *others = company
@@ -69,8 +70,8 @@ async def a_company(rooms, *nicks):
 
 
 class Person:
-    def __init__(self, rooms, nick):
-        self.chat = aio.Chat(Identity.generate(os.urandom), nick, rooms.room("garden"))
+    def __init__(self, rooms, nick, kind=aio.Chat):
+        self.chat = kind(Identity.generate(os.urandom), nick, rooms.room("garden"))
         self.seen = []
         self.task = asyncio.ensure_future(self._watch())
 
@@ -90,16 +91,16 @@ class Person:
         await self.task
 
 
-async def talk_through_cuts(server, seed, cuts=2, texts=20):
+async def talk_through_cuts(server, seed, cuts=2, texts=20, kind=aio.Chat, pause=0.6):
     """Three people talk while `server` (`start`, `kill`, `rooms`) is killed; what went wrong."""
     dice = random.Random(seed)
     await server.start()
-    company = await a_company(server.rooms, "ana", "ben", "eva")
+    company = await a_company(server.rooms, "ana", "ben", "eva", kind=kind)
 
     async def talk(person):
         for number in range(texts):
             await person.chat.send(f"{person.chat.nick} {number}")
-            await asyncio.sleep(dice.uniform(0.02, 0.6))
+            await asyncio.sleep(dice.uniform(0.02, pause))
 
     async def cut():
         for _ in range(cuts):
@@ -133,11 +134,11 @@ async def talk_through_cuts(server, seed, cuts=2, texts=20):
         await server.kill()
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_relay_killed_in_mid_talk_costs_nothing(seed):
+@pytest.mark.parametrize(("kind", "seed"), [(aio.Chat, 0), (recall.Chat, 1), (recall.Chat, 2)])
+def test_a_relay_killed_in_mid_talk_costs_nothing(kind, seed):
     @story
     async def tell():
-        assert await talk_through_cuts(KillableRelay(), seed) == []
+        assert await talk_through_cuts(KillableRelay(), seed, kind=kind) == []
 
     tell()
 

@@ -10,10 +10,9 @@ import dataclasses
 import os
 
 from mpseq.errors import LocalError, MpseqError
-from mpseq_aio import chat as aio
 from mpseq_aio import link
 
-from .. import in_clear, keys, rooms
+from .. import in_clear, keys, recall, rooms
 from ..faults import Fault, split_cure
 from ..people import People
 from .once import Once
@@ -90,7 +89,7 @@ class Talk:
             draws = transcript.Draws()
         try:
             carrier = there.room(label=options.label)
-            chat = aio.Chat(
+            chat = recall.Chat(
                 self.identity, nick or options.nick, carrier, draws,
                 psk=options.psk if psk is None else psk,
             )
