@@ -144,8 +144,10 @@ async def test_what_is_kept_has_bounds_and_is_not_old():
         carrier = Carrier()
         chat = recall.Chat(Identity.generate(os.urandom), "ana", carrier)
         await chat.open()
-        carrier.hears(*[bytes((255, n)) for n in range(200)])
-        carrier.hears(*[bytes((255, n)) + bytes(16000) for n in range(20)])
+        ours = [bytes((255, n)) for n in range(200)]
+        ours += [bytes((255, n)) + bytes(16000) for n in range(20)]
+        chat._flying += ours + [b"\xff new"]
+        carrier.hears(*ours)
         await until(lambda: carrier.come.empty())
         assert len(chat._heard_last) <= recall.MOST
         assert sum(len(one[1]) for one in chat._heard_last) <= recall.MOST_BYTES
@@ -158,6 +160,37 @@ async def test_what_is_kept_has_bounds_and_is_not_old():
         await asyncio.sleep(0.1)
         assert carrier.posted == [b"\xff new"]
         await chat.close()
+
+
+@story
+async def test_what_strangers_post_is_not_posted_again():
+    async with company(recall.Chat, "ana", "ben") as (server, people):
+        await asyncio.sleep(0.3)
+        junk = (b"", b"junk", b"\x11" + bytes(200), b"\x15" + bytes(300))
+        for frame in junk:
+            server.tell(link.FRAME, "eve", frame)
+        await people[0].chat.send("one")
+        await until(lambda: all(one.texts == ["one"] for one in people))
+        for one in people:
+            kept = [frame for _, frame, _ in one.chat._heard_last]
+            assert kept and not [one for one in kept if one in junk]
+
+
+@story
+async def test_the_new_waits_also_for_what_others_post_again():
+    """Ana saw what nobody else did; ben, who has heard nothing for long, has something to say."""
+    async with company(recall.Chat, "ana", "ben", "eva") as (server, people):
+        ana, ben, eva = people
+        await asyncio.sleep(2 * recall.ROUND / 1000)
+        server.shown = ("ana",)
+        await ana.chat.send("one")
+        await asyncio.sleep(0.1)
+        server.shown = ()
+        await ben.chat.send("two")
+        await asyncio.sleep(0.1)
+        server.die()
+        await until(lambda: all(one.texts == ["one", "two"] for one in people))
+        assert not [one for person in people for one in person.seen if isinstance(one, TROUBLE)]
 
 
 @story

@@ -10,12 +10,13 @@ import asyncio
 import collections
 import contextlib
 
+from mpseq import events
 from mpseq_aio import chat, link
 from mpseq_aio.clock import now
 
-ROUND = 2000  # ms before a cut in which a frame may not have been handed round yet
-MOST = 64  # frames that are kept for that
-MOST_BYTES = 128 * 1024
+ROUND = 1000  # ms before a cut in which a frame may not have been handed round yet
+MOST = 32  # frames that are kept for that
+MOST_BYTES = 32 * 1024  # of all of them: a board hears them from each desktop
 FEW = 8  # people in a conversation up to which each posts everybody's frames, not only their own
 APART = 0.5  # seconds between what is posted again and what is new, as others are not so quick
 PATIENCE = 5000  # ms after which the new goes out in any case
@@ -28,23 +29,42 @@ class Chat(chat.Chat):
         super().__init__(*arguments, **options)
         self._heard_last = collections.deque()  # (when, frame, whether it is mine)
         self._again = []  # frames to post before anything else
+        self._cut = False  # there was one, and the new has to wait
         self._reposting = None
 
     def _take(self, message):
-        if message[0] == link.FRAME:
-            frame = bytes(message[2])
-            self._heard_last.append((now(), frame, frame in self._flying))
-            while (
-                len(self._heard_last) > MOST
-                or sum(len(one[1]) for one in self._heard_last) > MOST_BYTES
-                or now() - self._heard_last[0][0] > 2 * ROUND
-            ):
-                self._heard_last.popleft()
+        if message[0] != link.FRAME:
+            super()._take(message)
+            return
+        frame = bytes(message[2])
+        if frame in self._again:  # somebody was quicker
+            self._again.remove(frame)
+        mine = frame in self._flying
+        refused = sum(self.conversation.refused.values())
         super()._take(message)
+        if mine or sum(self.conversation.refused.values()) == refused:
+            self._heard_last.append((now(), frame, mine))
+            self._forget()
+
+    def _forget(self):
+        last = self._heard_last
+        while last and (
+            len(last) > MOST
+            or sum(len(one[1]) for one in last) > MOST_BYTES
+            or now() - last[0][0] > 2 * ROUND
+        ):
+            last.popleft()
+
+    def _note(self, event):
+        super()._note(event)
+        if isinstance(event, events.Left):
+            self._heard_last.clear()
+            self._again.clear()
 
     def _disconnected(self, reason):
         if self.connected:
             self._end_reposting()
+            self._cut = True
             since = now() - ROUND
             all_of_them = len(self.members) <= FEW
             for when, frame, mine in self._heard_last:
@@ -55,27 +75,31 @@ class Chat(chat.Chat):
 
     async def _connect(self):
         await super()._connect()
-        if self._again and not self._hold:
+        if self._cut and not self._hold:
             self._release()
 
     def _release(self):
-        if not self._again:
-            super()._release()
-        elif self._reposting is None:
+        """All are back, or are not waited for any more: also when there is nothing to post again,
+        others may have something."""
+        if self._cut and self._reposting is None:
             self._hold = (float("inf"), now() + PATIENCE)
             self._reposting = asyncio.ensure_future(self._repost())
-        else:  # it takes too long
-            self._end_reposting()
-            self._again = []
-            super()._release()
+            return
+        self._end_reposting()
+        self._cut = False
+        self._again = []
+        super()._release()
 
     async def _repost(self):
         with contextlib.suppress(OSError, link.LinkError):  # a cut is noticed where it is read
-            for frame in self._again:
+            while self._again:
+                frame = self._again[0]
                 await self.carrier.post(frame)
+                if self._again[:1] == [frame]:
+                    self._again.pop(0)
             await asyncio.sleep(APART)
-            self._again = []
             self._reposting = None
+            self._cut = False
             self._release()
 
     def _end_reposting(self):
@@ -86,4 +110,7 @@ class Chat(chat.Chat):
     async def close(self):
         """As mpseq_aio.chat.Chat.close."""
         self._end_reposting()
-        await super().close()
+        try:
+            await super().close()
+        finally:
+            self._end_reposting()
