@@ -2,8 +2,8 @@
 
 Such a server has shown some frames to some people only, each of them the first so many of one
 order. Whoever has memory to spare posts again what came shortly before the cut, in that order and
-before anything new: what is there already is known as a duplicate, and the others get it. Boards
-keep nothing for that.
+before anything new: what is there already is known as a duplicate, and the others get it, under
+the label of who posts it, which is a hint and no more. Boards keep nothing for that.
 """
 
 import asyncio
