@@ -1,5 +1,6 @@
 """`mpseq devices`, `mpseq bench`, and what a user reads who names a device that is none."""
 
+import asyncio
 import json
 import os
 import pty
@@ -203,3 +204,19 @@ async def test_a_device_that_answers_nothing_is_a_fault_of_its_name():
     finally:
         os.close(master)
         os.close(slave)
+
+
+def test_a_port_that_was_closed_can_be_opened_at_once(line):
+    """Also while a thread waits in the system for what may come."""
+
+    async def tell():
+        reading = []
+        for _ in range(5):
+            transport = serial_link.SerialTransport(line)
+            reading.append(asyncio.ensure_future(transport.read()))
+            await asyncio.sleep(0.02)
+            transport.close()
+        ends = await asyncio.gather(*reading, return_exceptions=True)
+        assert [type(one) for one in ends] == 5 * [link.CarrierLost]
+
+    asyncio.run(asyncio.wait_for(tell(), 60))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import resource
 import socket
 import time
 
@@ -81,6 +82,8 @@ async def test_before_hello_a_client_may_keep_almost_nothing_here():
 
 @story
 async def test_thousands_of_connections_at_once_leave_the_room_alone():
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # as `mpseq relay` does
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     async with a_relay(max_clients=200, max_per_address=0, patience=5) as relay:
         ana, ben = await enter(relay, "ana"), await enter(relay, "ben")
         sockets = []

@@ -6,7 +6,7 @@ modules_disabled = { "s2s" }
 c2s_require_encryption = false -- on loopback
 network_settings = { nagle = false } -- else a frame of over 8 kB takes 45 ms more
 run_as_root = true -- if root starts it
-data_path = "/tmp" -- in which nothing is written: its rooms live as long as somebody is in them
+storage = "memory" -- its rooms live as long as somebody is in them
 certificates = "." -- this folder: none are here, so no TLS
 log = { warn = "*console" }
 

@@ -62,8 +62,11 @@ class SerialTransport:
         """Gives the tty back; whoever waits in `read` gets CarrierLost."""
         if not self._closed:
             self._closed = True
-            self._in.shutdown(wait=False)
-            self._out.shutdown(wait=False)
+            # Who waits in the system for this tty keeps it open, and its lock, after close().
+            self._serial.cancel_read()
+            self._serial.cancel_write()
+            self._in.shutdown(cancel_futures=True)
+            self._out.shutdown(cancel_futures=True)
             self._serial.close()
 
     def _read_some(self):

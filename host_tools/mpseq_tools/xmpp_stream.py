@@ -6,6 +6,7 @@ leave tasks behind: none of that here. What rooms are, this does not know.
 """
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from xml.etree import ElementTree
@@ -132,7 +133,9 @@ class Stream(slixmpp.ClientXMPP):
             pass
         finally:
             self.cancel_connection_attempt()
-            self.abort()
+            # CPython up to 3.11.2, when the server was quicker: its TLS transport holds None then.
+            with contextlib.suppress(AttributeError):
+                self.abort()
             self.writable.set()
             for handle in self.scheduled_events.values():
                 handle.cancel()

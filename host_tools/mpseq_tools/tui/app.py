@@ -154,6 +154,8 @@ class ChatApp(App):
     def on_said(self, event):
         """Shows a line, or counts it as unread."""
         room, line = event.room, event.line
+        if not self.screen_stack:  # the last words, on the way out
+            return
         if room is self._shown:
             if line.kind == "tick":
                 return
