@@ -71,7 +71,7 @@ async def a_company(rooms, *nicks, kind=aio.Chat):
 
 class Person:
     def __init__(self, rooms, nick, kind=aio.Chat):
-        self.chat = kind(Identity.generate(os.urandom), nick, rooms.room("garden"))
+        self.chat = kind(Identity.generate(os.urandom), nick, rooms.room("garden", nick))
         self.seen = []
         self.task = asyncio.ensure_future(self._watch())
 
@@ -134,7 +134,9 @@ async def talk_through_cuts(server, seed, cuts=2, texts=20, kind=aio.Chat, pause
         await server.kill()
 
 
-@pytest.mark.parametrize(("kind", "seed"), [(aio.Chat, 0), (recall.Chat, 1), (recall.Chat, 2)])
+@pytest.mark.parametrize(
+    ("kind", "seed"), [(aio.Chat, 0), (aio.Chat, 3), (recall.Chat, 1), (recall.Chat, 2)]
+)
 def test_a_relay_killed_in_mid_talk_costs_nothing(kind, seed):
     @story
     async def tell():

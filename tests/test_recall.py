@@ -6,7 +6,7 @@ import os
 
 import pytest
 from test_chat_robust import Carrier
-from test_cut_in_mid_talk import TROUBLE, Person, until
+from test_cut_in_mid_talk import TROUBLE, a_company, until
 from test_relay import story
 
 from mpseq import Identity
@@ -22,7 +22,7 @@ class Server:
         self.here = []
         self.shown = None
 
-    def room(self, label):
+    def room(self, _, label):
         return Way(self, label)
 
     def tell(self, *message):
@@ -57,20 +57,8 @@ class Way(Carrier):
 @contextlib.asynccontextmanager
 async def company(kind, *nicks):
     server = Server()
-    people = []
-    for nick in nicks:
-        person = Person.__new__(Person)
-        person.chat = kind(Identity.generate(os.urandom), nick, server.room(nick))
-        person.seen = []
-        person.task = asyncio.ensure_future(person._watch())
-        people.append(person)
-        await person.chat.open()
-    first, *others = people
+    people = await a_company(server, *nicks, kind=kind)
     try:
-        first.chat.create("garden")
-        first.chat.invite([(one.chat.nick, one.chat.identity.public) for one in others])
-        await asyncio.gather(*[one.chat.join() for one in others])
-        await until(lambda: all(len(one.chat.members) == len(nicks) for one in people))
         yield server, people
     finally:
         for person in people:

@@ -81,14 +81,14 @@ class Chat(chat.Chat):
     def _release(self):
         """All are back, or are not waited for any more: also when there is nothing to post again,
         others may have something."""
-        if self._cut and self._reposting is None:
+        self._end_reposting()
+        if self._cut:
+            self._cut = False
             self._hold = (float("inf"), now() + PATIENCE)
             self._reposting = asyncio.ensure_future(self._repost())
-            return
-        self._end_reposting()
-        self._cut = False
-        self._again = []
-        super()._release()
+        else:
+            self._again = []
+            super()._release()
 
     async def _repost(self):
         with contextlib.suppress(OSError, link.LinkError):  # a cut is noticed where it is read
@@ -99,7 +99,6 @@ class Chat(chat.Chat):
                     self._again.pop(0)
             await asyncio.sleep(APART)
             self._reposting = None
-            self._cut = False
             self._release()
 
     def _end_reposting(self):
