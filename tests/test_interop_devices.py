@@ -20,9 +20,9 @@ from mpseq_tools.qemu import Board
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = ("cpython", "unix", "qemu-rv32", "qemu-cortex-m3")
-# With others (2131799696, 3) a board finds no 10 kB in one piece for `body` in the room of four:
-# "too small" in the report, see host_tools/INTEROP.md. `make interop` takes any.
-SEED = "148956917"
+# One with which a board found no 10 kB in one piece for `body`, when sealing took a copy more.
+# `make interop` takes any.
+SEED = "3"
 
 
 def test_all_scenarios_over_the_four_runtimes_that_are_here(tmp_path):

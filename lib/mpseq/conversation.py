@@ -219,7 +219,7 @@ class Conversation(Talk, Watch, Rounds):
 
     def send_data(self, content_type, data, now):
         """Queues data with a content type, for instance "text/csv"."""
-        self._say(wire.DATA, wire.text_bytes(content_type, wire.MAX_NAME) + bytes(data), now)
+        self._say(wire.DATA, wire.text_bytes(content_type, wire.MAX_NAME) + data, now)
 
     def rekey(self, now):
         """Asks for a fresh group key now, not when it falls due."""

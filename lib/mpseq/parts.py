@@ -26,7 +26,7 @@ class Long:
         self.body = body  # not copied: it is long
         self._front = salt + bytes((kind,))
         self._total = _FRONT + len(body)
-        self.digest = H_pieces(b"long", (self._front, body))[:_DIGEST]
+        self.digest = H_pieces(b"long", [self._front, body])[:_DIGEST]
         self.restart()
 
     def restart(self):

@@ -60,11 +60,11 @@ def H(tag, *parts):
     return blake2b_framed(_NO_KEY, 32, tag, *parts)
 
 
-def H_pieces(tag, pieces):
-    """H(tag, part) of one part that lies in several pieces (a list of buffers)."""
+def H_pieces(tag, pieces, key=_NO_KEY):
+    """H(tag, part), or kdf's, of one part that lies in several pieces: a list of buffers."""
     size = sum([len(piece) for piece in pieces])
     front = len(tag).to_bytes(4, "big") + tag + size.to_bytes(4, "big")
-    return mc.blake2b([front] + list(pieces), _NO_KEY, 32)
+    return mc.blake2b([front] + pieces, key, 32)
 
 
 def kdf(out, key, tag, *parts):
