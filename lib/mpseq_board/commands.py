@@ -59,8 +59,10 @@ def _do_key(node):
 
 def _do_identity(node):
     store = node.store
-    store.create_identity()
-    node.learn(store)
+    try:
+        store.create_identity()
+    finally:
+        node.learn(store)
     _do_key(node)
 
 
@@ -72,12 +74,14 @@ def _do_verify(node, nick, *digits):
     if digits and "".join(digits) != ours:
         raise errors.LocalError("our digits are %s: that is NOT the same session" % ours)
     store = node.store
-    if store.know(nick, found[0]) in ("changed", "renamed"):
-        if not digits:
-            raise errors.LocalError("%s was known otherwise: compare, and add DIGITS" % nick)
-        store.accept_change(nick, found[0])
-    store.verify(nick, found[0])
-    node.learn(store)
+    try:
+        if store.know(nick, found[0]) in ("changed", "renamed"):
+            if not digits:
+                raise errors.LocalError("%s was known otherwise: compare, and add DIGITS" % nick)
+            store.accept_change(nick, found[0])
+        store.verify(nick, found[0])
+    finally:
+        node.learn(store)
     node.log("verified: %s [%s]" % (nick, fingerprint(found[0])))
 
 

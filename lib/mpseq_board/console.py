@@ -4,10 +4,15 @@ loaded for each.
 """
 
 import asyncio
+import gc
 import sys
+
+from .node import unload
 
 _LINE = 400  # bytes
 _WAITING = 8  # lines
+_TRIES = 8
+_PAUSE = 0.5  # s between them
 
 
 class Console:
@@ -72,16 +77,27 @@ class Console:
         self._working = None
 
     async def command(self, line):
-        """Does what a line says; what is wrong with it is shown."""
-        node = self._node
-        try:
-            if line[0] != "/":
-                await node.send(line)
-            else:
-                from .commands import do
-                from .node import unload
-
-                await do(node, *line[1:].split())
+        """Does what a line says; what is wrong with it is shown. Where there is no memory now
+        there may be some in a moment: a command is tried again, but a text could go twice."""
+        tries = _TRIES if line[0] == "/" else 1
+        while tries:
+            tries -= 1
+            try:
+                await self._do(line)
+                return
+            except Exception as error:
+                if not tries or not isinstance(error, MemoryError):
+                    self._node.log("not done: %s" % error)
+                    return
+            finally:
                 unload("mpseq_board.commands")
-        except Exception as error:
-            node.log("not done: %s" % error)
+            gc.collect()
+            await asyncio.sleep(_PAUSE)
+
+    async def _do(self, line):
+        if line[0] != "/":
+            await self._node.send(line)
+        else:
+            from .commands import do
+
+            await do(self._node, *line[1:].split())

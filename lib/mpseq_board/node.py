@@ -90,6 +90,7 @@ class Node:
 
     def learn(self, store):
         """Takes over what a key store knows, and closes it."""
+        store.close()
         self.known = store.people()
         if self.identity is None:
             self.identity = store.identity
@@ -356,9 +357,11 @@ class Node:
             if key != self.identity.public and (nick, key) not in known:
                 try:
                     store = self.store
-                    state = store.know(nick, key)
-                    other = store.nick_of(key)
-                    self.learn(store)
+                    try:
+                        state = store.know(nick, key)
+                        other = store.nick_of(key)
+                    finally:
+                        self.learn(store)
                 except Exception as error:  # 64 are known, the disk is full, …
                     self.fault(error)
                     continue
