@@ -79,7 +79,7 @@ def test_wifi_without_memory_is_named_with_its_cure(tmp_path, monkeypatch, capsy
     async def tell():
         async with here(tmp_path) as node:
             said = "RuntimeError: Wi-Fi does not start (Wifi Unknown Error 0x0101; 0x0101 is: no"
-            await until(lambda: sum(said in line for line in node.lines) >= 2, 10)
+            await until(lambda: sum(said in line for line in node.lines) >= 2)
             assert any("Cure: RESET; if it stays so, firmware with" in x for x in node.lines)
 
     asyncio.run(tell())

@@ -94,10 +94,10 @@ def test_a_conversation_outlives_the_pulling_of_a_boards_cable(name, tmp_path, c
         ):
             await ana.chat.open()
             ana.chat.create("garden")
-            await until(lambda: "key " in screen(), 20)
+            await until(lambda: "key " in screen())
             key = bytes.fromhex(screen().split("key ")[1].split()[0])
             ana.chat.invite([("board", key)])
-            await until(lambda: "tick 1" in ana.texts, 20)
+            await until(lambda: "tick 1" in ana.texts)
             for number in range(20):
                 await ana.chat.send(f"tock {number}")
                 if number in (3, 12):
@@ -106,7 +106,7 @@ def test_a_conversation_outlives_the_pulling_of_a_boards_cable(name, tmp_path, c
                     cable.plug()
                 await asyncio.sleep(0.5)
             await until(lambda: len(ana.texts) == 40, 60)
-            await until(lambda: screen().count("heard") == 40, 20)
+            await until(lambda: screen().count("heard") == 40)
         heard = [line.split("heard ")[1] for line in screen().splitlines() if "heard " in line]
         assert heard == ana.texts and len(set(heard)) == 40
         trouble = [kind.__name__ for kind in TROUBLE]

@@ -133,8 +133,8 @@ async def test_a_relay_that_goes_and_comes_back_is_reported_and_found_again():
         assert "shutting down" in ana.all(aio.Disconnected)[0].reason
         await ana.chat.send("written without a relay")
         await relay.start()
-        await until(lambda: len(ana.all(aio.Connected)) == len(ben.all(aio.Connected)) == 2, 20)
-        await until(lambda: ("ana", "written without a relay") in ben.texts(), 20)
+        await until(lambda: len(ana.all(aio.Connected)) == len(ben.all(aio.Connected)) == 2)
+        await until(lambda: ("ana", "written without a relay") in ben.texts())
 
 
 @story
@@ -339,7 +339,7 @@ def test_micropython_speaks_to_the_relay_itself(unix_micropython):
                 await until(lambda: ana.all(aio.Disconnected))
                 await asyncio.sleep(0.2)
                 await relay.start()
-                await until(lambda: sorted(relay.rooms.get("kitchen", ())) == ["ana", "echo"], 20)
+                await until(lambda: sorted(relay.rooms.get("kitchen", ())) == ["ana", "echo"])
                 await ana.chat.send("bye")
                 await until(lambda: ana.nicks() == ["ana"])
                 rest = (await asyncio.wait_for(process.stdout.read(), 60)).decode()

@@ -113,7 +113,7 @@ async def talk_through_cuts(server, seed, cuts=2, texts=20, kind=aio.Chat, pause
         talking = [talk(person) for person in company]
         await asyncio.gather(cut(), *talking)
         try:
-            await until(lambda: all(len(one.texts) >= 3 * texts for one in company), 40)
+            await until(lambda: all(len(one.texts) >= 3 * texts for one in company))
         except AssertionError:
             pass
         said = {f"{one.chat.nick} {number}" for one in company for number in range(texts)}

@@ -219,4 +219,4 @@ def test_a_port_that_was_closed_can_be_opened_at_once(line):
         ends = await asyncio.gather(*reading, return_exceptions=True)
         assert [type(one) for one in ends] == 5 * [link.CarrierLost]
 
-    asyncio.run(asyncio.wait_for(tell(), 60))
+    asyncio.run(asyncio.wait_for(tell(), 180))

@@ -114,12 +114,12 @@ def on_a_board(name, program, tmp_path, story):
             data = json.loads((folder / "config.json").read_text())
             write(folder, **{**data, "people": [["mini", key]]})
             async with here(folder) as hub, Plugged(name, disk, relay) as board:
-                await until(lambda: len(hub.members) == 2, 30)
+                await until(lambda: len(hub.members) == 2)
                 await board.says("joined room: ")
                 await story(hub, board)
 
     with quick():
-        asyncio.run(asyncio.wait_for(tell(), 90))
+        asyncio.run(asyncio.wait_for(tell(), 180))
 
 
 def texts(node):

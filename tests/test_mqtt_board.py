@@ -270,7 +270,7 @@ async def test_a_board_s_node_in_a_topic(tmp_path, unix_micropython):
             process = await on_micropython(unix_micropython, NODE, str(mini), heap="512K")
             said = asyncio.create_task(process.stdout.read())
             try:
-                await until(lambda: len(host.members) == 2, 20)
+                await until(lambda: len(host.members) == 2)
                 await host.send("hello")
                 await until(
                     lambda: (

@@ -248,7 +248,7 @@ def test_a_log_that_nobody_reads_stops_nothing():
             assert await next_of(ana, link.FRAME) == (link.FRAME, "ana", b"still here")
             await ana.close()
 
-        asyncio.run(asyncio.wait_for(tell(), 60))
+        asyncio.run(asyncio.wait_for(tell(), 180))
         command.signal(signal.SIGTERM)
         assert command.process.wait(20) == 0  # still unread
 

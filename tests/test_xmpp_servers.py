@@ -241,7 +241,7 @@ async def conversation(server, *nicks):
         host = talkers[0].chat
         host.create("house")
         host.invite([(t.chat.nick, t.chat.identity.public) for t in talkers[1:]])
-        await until(lambda: all(len(t.chat.members) == len(nicks) for t in talkers), 10)
+        await until(lambda: all(len(t.chat.members) == len(nicks) for t in talkers))
         yield talkers
     finally:
         for talker in talkers:
@@ -256,9 +256,9 @@ async def test_three_people_hold_a_conversation(server):
         assert len({t.chat.code.digits for t in talkers}) == 1
         for number in range(5):
             await asyncio.gather(*(t.chat.send(f"text {number}") for t in talkers))
-        await until(lambda: all(len(t.texts()) == 15 for t in talkers), 10)
+        await until(lambda: all(len(t.texts()) == 15 for t in talkers))
         assert talkers[0].texts() == talkers[1].texts() == talkers[2].texts()
-        await until(lambda: all(t.all(events.Confirmed) for t in talkers), 20)
+        await until(lambda: all(t.all(events.Confirmed) for t in talkers))
         assert [t.trouble() for t in talkers] == [[], [], []]
 
 
@@ -279,11 +279,11 @@ def asking(talkers, count):
 
 async def killed_and_back(server, talkers):
     server.kill()
-    await until(lambda: all(t.all(aio.Disconnected) for t in talkers), 10)
+    await until(lambda: all(t.all(aio.Disconnected) for t in talkers))
     talking = asking(talkers, 5)
     await asyncio.sleep(0.1)
     server.start()
-    await until(lambda: all(t.chat.connected for t in talkers), 15)
+    await until(lambda: all(t.chat.connected for t in talkers))
     await talking
 
 
@@ -292,11 +292,11 @@ async def test_a_server_that_is_killed_and_comes_back_costs_nothing(tmp_path):
     with Prosody(tmp_path) as server:
         async with conversation(server, "ana", "ben", "eve") as talkers:
             await asking(talkers, 5)
-            await until(lambda: all(len(t.texts()) == 15 for t in talkers), 10)
+            await until(lambda: all(len(t.texts()) == 15 for t in talkers))
             await killed_and_back(server, talkers)
-            await until(lambda: all(len(t.texts()) >= 30 for t in talkers), 15)
+            await until(lambda: all(len(t.texts()) >= 30 for t in talkers))
             await asking(talkers, 5)
-            await until(lambda: all(len(t.texts()) >= 45 for t in talkers), 15)
+            await until(lambda: all(len(t.texts()) >= 45 for t in talkers))
             for talker in talkers:
                 for nick in ("ana", "ben", "eve"):
                     heard = [text for who, text in talker.texts() if who == nick]
@@ -311,13 +311,13 @@ async def test_what_a_killed_server_had_shown_to_some_only_is_named_and_never_do
     with Prosody(tmp_path) as server:
         async with conversation(server, "ana", "ben", "eve") as talkers:
             talking = asking(talkers, 40)
-            await until(lambda: talking.said > 10, 10)
+            await until(lambda: talking.said > 10)
             server.kill()
-            await until(lambda: all(t.all(aio.Disconnected) for t in talkers), 10)
+            await until(lambda: all(t.all(aio.Disconnected) for t in talkers))
             server.start()
             await talking
             ends = {(nick, f"{nick} 39") for nick in ("ana", "ben", "eve")}
-            await until(lambda: all(ends <= set(t.texts()) for t in talkers), 20)
+            await until(lambda: all(ends <= set(t.texts()) for t in talkers))
             for talker in talkers:
                 for nick in ("ana", "ben", "eve"):
                     heard = [text for who, text in talker.texts() if who == nick]
