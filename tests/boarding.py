@@ -10,7 +10,7 @@ import tempfile
 
 import packages
 from longroom import room
-from test_bridge import until
+from relays import until
 
 from mpseq_aio import link
 from mpseq_tools.bridge import Bridge

@@ -6,7 +6,7 @@ import json
 import os
 
 from changing import changed
-from test_bridge import until
+from relays import until
 
 from mpseq_board import company
 from mpseq_board.entropy import Source

@@ -89,19 +89,19 @@ def most_waiting(relay):
 
 async def until(condition, seconds=60):
     """Waits until it holds."""
-    for _ in range(seconds * 50):
+    for _ in range(seconds * 100):
         if condition():
             return
-        await asyncio.sleep(0.02)
-    raise AssertionError("it never came about")
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come true within %d s" % seconds)
 
 
 def story(function):
-    """Runs an async test with its fixtures; one that takes over 45 s is a failure."""
+    """Runs an async test with its fixtures; one that takes over 180 s is a failure."""
 
     @functools.wraps(function)
     def run(**fixtures):
-        asyncio.run(asyncio.wait_for(function(**fixtures), 45))
+        asyncio.run(asyncio.wait_for(function(**fixtures), 180))
 
     return run
 

@@ -11,6 +11,7 @@ import tty
 
 import pytest
 from changing import changed
+from relays import until
 from test_relay import a_relay, enter, next_of, story
 
 from mpseq_aio import link
@@ -121,15 +122,6 @@ async def a_bridged_device(seed=1, room=None, **options):
             for fd in (master, slave):
                 with contextlib.suppress(OSError):
                     os.close(fd)
-
-
-async def until(condition, seconds=60):
-    """Waits until `condition()` holds."""
-    for _ in range(int(seconds * 100)):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come true")
 
 
 @story

@@ -14,7 +14,8 @@ import time
 import tty
 
 import pytest
-from test_bridge import PtyPort, until
+from relays import until
+from test_bridge import PtyPort
 from test_relay import a_relay, enter, next_of, story
 
 from mpseq_aio import link

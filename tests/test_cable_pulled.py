@@ -7,8 +7,9 @@ import os
 import tty
 
 import pytest
+from relays import until
 from test_bridge_returns import running
-from test_cut_in_mid_talk import TROUBLE, KillableRelay, Person, until
+from test_cut_in_mid_talk import TROUBLE, KillableRelay, Person
 
 from mpseq_tools import bridge
 from mpseq_tools.qemu import BOARDS, Board

@@ -8,9 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from relays import until
 from test_bridge_returns import running
 from test_cable_pulled import MEMBER, Cable
-from test_cut_in_mid_talk import TROUBLE, Person, until
+from test_cut_in_mid_talk import TROUBLE, Person
 from test_relay import a_relay, enter, next_of, raw, story
 
 from mpseq_aio import link, tcp

@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 
 import pytest
-from test_bridge import until
+from relays import until
 from test_relay import a_relay, story
 
 from mpseq import Identity, events

@@ -5,7 +5,8 @@ import os
 import random
 
 import pytest
-from test_bridge import Noisy, until
+from relays import until
+from test_bridge import Noisy
 from test_chat import BOARD, people
 from test_relay import a_relay, enter, next_of, story
 

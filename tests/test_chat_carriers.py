@@ -9,7 +9,7 @@ import time
 
 import pytest
 from changing import changed
-from test_bridge import until
+from relays import until
 from test_chat import LIB
 from test_chat_robust import Carrier, Inviter, a_chat, accepted, joining, kinds, taken
 from test_relay import story

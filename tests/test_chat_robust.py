@@ -10,7 +10,7 @@ import sys
 
 import pytest
 from changing import changed
-from test_bridge import until
+from relays import until
 from test_chat import people, together
 from test_relay import a_relay, story
 

@@ -8,6 +8,7 @@ import signal
 import sys
 
 import pytest
+from relays import until
 from test_chat_robust import Carrier
 from test_relay import story
 
@@ -45,14 +46,6 @@ class KillableRelay:
     @property
     def rooms(self):
         return Rooms.relay(port=self.port)
-
-
-async def until(holds, patience=60):
-    for _ in range(patience * 50):
-        if holds():
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError("not within %d s" % patience)
 
 
 async def a_company(rooms, *nicks, kind=aio.Chat):

@@ -10,7 +10,7 @@ import time
 import pytest
 from deploying import FROZEN, PLAIN, Deployment, a_room, call, find_secret, library, run
 from packages import make
-from test_bridge import until
+from relays import until
 from test_relay import a_relay, story
 from unix_board import UnixBoard
 

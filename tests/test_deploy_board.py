@@ -7,7 +7,7 @@ import time
 import pytest
 from deploying import Deployment, a_room, call
 from packages import make
-from test_bridge import until
+from relays import until
 from test_relay import story
 
 from mpseq_tools import deploy as deploy_module

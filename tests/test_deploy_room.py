@@ -7,6 +7,7 @@ import os
 import sys
 
 from packages import make
+from relays import until
 
 from mpseq import Identity, events
 from mpseq_aio.chat import Chat
@@ -19,12 +20,6 @@ OTHERS = 3  # and ana, who invites, and the board
 async def watch(chat, seen):
     async for event in chat.events():
         seen.append(event)
-
-
-async def until(what, patience=60):
-    async with asyncio.timeout(patience):
-        while not what():
-            await asyncio.sleep(0.05)
 
 
 async def story(port, packages, disk_says):

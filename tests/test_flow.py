@@ -11,7 +11,7 @@ import random
 from subprocess import PIPE
 
 import pytest
-from test_bridge import until
+from relays import until
 from test_chat import Person, people, together
 from test_relay import a_relay, enter, next_of, story
 from uart import Uart

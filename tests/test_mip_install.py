@@ -13,7 +13,7 @@ import sys
 
 import pytest
 from packages import make
-from test_bridge import until
+from relays import until
 from test_chat import BOARD, people
 from test_relay import a_relay, story
 from unix_board import UnixBoard

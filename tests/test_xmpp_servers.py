@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 from prosody import Prosody, federation
-from test_bridge import until
+from relays import until
 from test_tls import certificate, told
 from test_xmpp import enter, lost, next_of, nothing_runs, people
 
