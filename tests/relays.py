@@ -89,11 +89,11 @@ def most_waiting(relay):
 
 async def until(condition, seconds=60):
     """Waits until it holds."""
-    for _ in range(seconds * 100):
+    for _ in range(int(seconds * 100)):
         if condition():
             return
         await asyncio.sleep(0.01)
-    raise AssertionError("it did not come true within %d s" % seconds)
+    raise AssertionError("it did not come true within %g s" % seconds)
 
 
 def story(function):
