@@ -62,6 +62,12 @@ class Person:
         self.app.query_one(Entry).submit()
         await self.pilot.pause()
 
+    async def click(self, selector):
+        """With the mouse, once it has its place."""
+        await self.until(lambda: any(one.region.height for one in self.app.query(selector)))
+        await self.pilot.pause()
+        assert await self.pilot.click(selector)
+
     async def until(self, true, seconds=60):
         """Waits for something to be so."""
         try:
@@ -128,7 +134,7 @@ class House:
         return Person(app, pilot)
 
 
-def story(tmp_path, monkeypatch, tell, seconds=60):
+def story(tmp_path, monkeypatch, tell, seconds=180):
     """Runs `await tell(house)`."""
     monkeypatch.delenv("MPSEQ_PASSWORD", raising=False)
 

@@ -65,18 +65,16 @@ def test_an_invitation_is_accepted_or_declined_by_mouse(tmp_path, monkeypatch):
         await ana.type("/create one")
         await ana.type(f"/invite ben {ben.key}")
         await ben.until(lambda: ben.app.query_one(panes.Invitations).display)
-        await ben.pilot.pause()
-        assert await ben.pilot.click("#decline")
+        await ben.click("#decline")
         await ben.shows("declined: invitation 1")
         await ben.until(lambda: not ben.app.query_one(panes.Invitations).display)
         await ana.type("/cancel ben")
         await ana.until(lambda: any("is not invited" in one for one in ana.alerts))
         await ana.type(f"/invite ben {ben.key}")
         await ben.until(lambda: ben.app.query_one(panes.Invitations).display)
-        await ben.pilot.pause()
-        assert await ben.pilot.click("#accept")
+        await ben.click("#accept")
         await ben.until(lambda: len(ben.room.chat.members) == 2)
-        assert not ben.app.query_one(panes.Invitations).display
+        await ben.until(lambda: not ben.app.query_one(panes.Invitations).display)
 
     story(tmp_path, monkeypatch, tell)
 
@@ -142,11 +140,11 @@ def test_commands_are_completed_and_lines_come_back(tmp_path, monkeypatch):
         entry = ana.app.query_one(Entry)
         await ana.pilot.press("/", "v")
         await ana.until(lambda: "/verify NICK" in ana.hints)
-        assert entry.suggestion == "erify "
+        await ana.until(lambda: entry.suggestion == "erify ")
         await ana.pilot.press("tab")
-        assert entry.text == "/verify "
+        await ana.until(lambda: entry.text == "/verify ")
         await ana.pilot.press("tab")
-        assert entry.text == "/verify ben"
+        await ana.until(lambda: entry.text == "/verify ben")
         entry.put("")
         await ana.pilot.press("/")
         await ana.until(lambda: "more: /help" in ana.hints)
@@ -154,11 +152,11 @@ def test_commands_are_completed_and_lines_come_back(tmp_path, monkeypatch):
         for text in ("first", "second"):
             await ana.type(text)
         await ana.pilot.press("d", "r", "up")
-        assert entry.text == "second"
+        await ana.until(lambda: entry.text == "second")
         await ana.pilot.press("up")
-        assert entry.text == "first"
+        await ana.until(lambda: entry.text == "first")
         await ana.pilot.press("down", "down")
-        assert entry.text == "dr"
+        await ana.until(lambda: entry.text == "dr")
         entry.put("")
         for text, answer in [
             ("/dance", "/dance: unknown"),
@@ -230,13 +228,16 @@ def test_help_and_the_own_key_lie_over_the_conversation(tmp_path, monkeypatch):
     async def tell(house):
         ana = await house.sit_down("ana", size=(100, 40))
         await ana.pilot.press("f1")
+        await ana.until(lambda: isinstance(ana.app.screen, screens.HelpScreen))
         text = str(ana.app.screen.query_one("Static").content)
         for word in ("/verify NICK", "F4", "confirmed: everyone has it", "KEY CHANGED", "count"):
             assert word in text
         await ana.pilot.press("escape")
+        await ana.until(lambda: not isinstance(ana.app.screen, screens.HelpScreen))
         await ana.type("/help")
-        assert isinstance(ana.app.screen, screens.HelpScreen)
+        await ana.until(lambda: isinstance(ana.app.screen, screens.HelpScreen))
         await ana.pilot.press("f1")
+        await ana.until(lambda: not isinstance(ana.app.screen, screens.HelpScreen))
         await ana.type("/me")
         await ana.until(lambda: isinstance(ana.app.screen, screens.MeScreen))
         shown = "".join(str(one.content) for one in ana.app.screen.query("Static"))
@@ -296,12 +297,11 @@ def test_it_fits_whatever_the_window(tmp_path, monkeypatch, size):
         await ben.type("a text " * 20)
         await ana.shows("a text a text")
         ana.room.warn("something happened " * 20)
-        await ana.until(lambda: ana.alerts)
+        kinds = (panes.Code, Conversation, panes.Alerts, Entry, panes.Keys)
+        for kind in kinds:
+            await ana.until(lambda kind=kind: ana.app.query_one(kind).region.height)
         await ana.pilot.pause()
-        seen = {
-            kind: ana.app.query_one(kind).region
-            for kind in (panes.Code, Conversation, panes.Alerts, Entry, panes.Keys)
-        }
+        seen = {kind: ana.app.query_one(kind).region for kind in kinds}
         screen = ana.app.screen.region
         for kind, region in seen.items():
             assert region.height >= 1 and screen.contains_region(region), (kind, region)
@@ -309,14 +309,14 @@ def test_it_fits_whatever_the_window(tmp_path, monkeypatch, size):
         assert max(len(row) for row in ana.said.splitlines()) <= size[0]
         assert ana.app.query_one(panes.People).display == (size[0] >= 60)
         await ana.pilot.press("f6")
-        await ana.pilot.pause()
-        assert ana.app.query_one(panes.People).display == (size[0] < 60)
+        await ana.until(lambda: ana.app.query_one(panes.People).display == (size[0] < 60))
         # Made larger and smaller, the newest text stays in view, and nothing is lost.
         for new in ((60, 20), (100, 40), size):
             await ana.pilot.resize_terminal(*new)
+            await ana.until(lambda new=new: ana.app.size == new)
             await ana.pilot.pause(0.1)
             pane = ana.app.query_one(Conversation)
-            assert pane.scroll_offset.y >= pane.max_scroll_y - 1
+            await ana.until(lambda pane=pane: pane.scroll_offset.y >= pane.max_scroll_y - 1)
             await ana.shows("a text " * 20)
 
     story(tmp_path, monkeypatch, tell)
@@ -341,9 +341,9 @@ def test_without_colour_and_in_a_light_theme(tmp_path, monkeypatch):
         assert colours and all(max(it) - min(it) <= 1 for it in colours), colours  # greys
         assert "WARNING" in ana.alerts[0]
         await ana.pilot.press("f9")
-        assert ana.app.theme == "ansi-dark"
+        await ana.until(lambda: ana.app.theme == "ansi-dark")
         await ana.pilot.press("f9")
-        assert ana.app.theme == "textual-dark"
+        await ana.until(lambda: ana.app.theme == "textual-dark")
 
     story(tmp_path, monkeypatch, tell)
 
@@ -356,9 +356,11 @@ def test_who_reads_further_up_stays_there_and_is_told(tmp_path, monkeypatch):
             await ben.type(f"line {number}")
         await ana.shows("line 29")
         await ana.pilot.pause()
-        await ana.pilot.press("pageup")
-        await ana.pilot.pause()
         pane = ana.app.query_one(Conversation)
+        await ana.until(lambda: 1 < pane.max_scroll_y <= pane.scroll_offset.y + 1)
+        await ana.pilot.press("pageup")
+        await ana.until(lambda: pane.scroll_offset.y < pane.max_scroll_y - 1)
+        await ana.pilot.pause(0.2)
         here = pane.scroll_offset.y
         await ben.type("news")
         await ana.shows("news")
