@@ -407,8 +407,8 @@ def test_micropython_tells_of_every_byte(name, unix_micropython):
                 transport = ProcessTransport(process)
             else:
                 board = stack.enter_context(Board(name, seed=os.urandom(64)))
+                transport = SerialTransport(board.port)  # first: it throws away what stands there
                 board.start(COUNTS)
-                transport = SerialTransport(board.port)
             host = HostLink(transport)
             stack.callback(host.close)
 
