@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import stat
+import threading
 
 import pytest
 from commanding import run
@@ -218,5 +219,23 @@ def test_a_port_that_was_closed_can_be_opened_at_once(line):
             transport.close()
         ends = await asyncio.gather(*reading, return_exceptions=True)
         assert [type(one) for one in ends] == 5 * [link.CarrierLost]
+
+    asyncio.run(asyncio.wait_for(tell(), 180))
+
+
+def test_who_has_not_begun_to_write_when_a_port_is_closed_is_told_so(line):
+    """And is not cancelled: the seat of a board lost its room by that, and all that was kept."""
+
+    async def tell():
+        transport = serial_link.SerialTransport(line)
+        go = threading.Event()
+        transport._out.submit(go.wait)  # the machine is busy: its thread has not come to it
+        tasks = [asyncio.ensure_future(transport.write(b"text")) for _ in range(2)]
+        await asyncio.sleep(0.02)
+        tasks[1].cancel()
+        threading.Timer(0.2, go.set).start()
+        transport.close()  # waits for the thread
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(one) for one in ends] == [link.CarrierLost, asyncio.CancelledError]
 
     asyncio.run(asyncio.wait_for(tell(), 180))

@@ -81,6 +81,11 @@ class SerialTransport:
             return await loop.run_in_executor(threads, function, *arguments)
         except serial.SerialTimeoutException:
             raise link.CarrierLost(f"the device at {self.path} takes no data") from None
+        except asyncio.CancelledError:
+            if asyncio.current_task().cancelling():
+                raise
+            # Closed before its thread came to it, which is nobody's wish to cancel who waits.
+            raise link.CarrierLost(f"the device at {self.path} was closed here") from None
         # RuntimeError and TypeError: pyserial's and the pool's ways of saying "closed meanwhile".
         except (OSError, RuntimeError, TypeError) as error:
             reason = f"the device at {self.path} went away ({_reason(error)})"
