@@ -102,9 +102,9 @@ async def test_a_peer_that_takes_nothing_is_given_up_and_close_does_not_wait_for
                 chat.conversation._wake = 0
                 chat._changed.set()
                 await until(lambda: ticks, 0.2)
-                await until(lambda: "Disconnected" in kinds(chat))
-                await until(lambda: chat.connected and room._lock.locked())
-                await asyncio.wait_for(chat.close(), 10)
+                await until(lambda: "Disconnected" in kinds(chat), 2)
+                await until(lambda: chat.connected and room._lock.locked(), 2)
+                await asyncio.wait_for(chat.close(), 1)
 
 
 @story
@@ -181,7 +181,7 @@ async def test_a_cable_that_takes_nothing_does_not_hold_up_close():
     port = Port()
     room = SerialRoom("kitchen", "eva", port)
     port.blocked = True
-    await asyncio.wait_for(room.close(), 10)
+    await asyncio.wait_for(room.close(), 2)
     assert not port.open_now
 
 
@@ -209,7 +209,7 @@ async def test_close_in_the_middle_of_reconnecting_ends_everything():
             carrier.ready.clear()
             carrier.come.put_nowait(link.CarrierLost("gone"))
             await until(lambda: carrier.opened == 2)
-            await asyncio.wait_for(chat.close(), 10)
+            await asyncio.wait_for(chat.close(), 1)
             assert carrier.closed == 1 and not chat.connected
 
 
@@ -224,7 +224,7 @@ async def test_close_in_the_middle_of_giving_up_ends_everything():
     with changed(aio, _DEAD=50):
         async with a_chat(Sticky()) as (chat, carrier):
             await until(lambda: carrier.closed == 1)
-            await asyncio.wait_for(chat.close(), 10)
+            await asyncio.wait_for(chat.close(), 1)
             assert carrier.opened == 1
 
 
@@ -318,7 +318,7 @@ async def main():
         print(type(await chat.next_event()).__name__)
     await asyncio.sleep(0.3)
     print("blocked", room._lock.locked())
-    await asyncio.wait_for(chat.close(), 10)
+    await asyncio.wait_for(chat.close(), 1)
     print("closed", await room.close(), [task.done() for task in chat._tasks])
 
 asyncio.run(main())

@@ -197,16 +197,15 @@ def test_a_changed_key_is_accepted_with_the_digits_only(tmp_path, monkeypatch):
             async with here(folders["hub"]) as hub, here(folders["mini"]):
                 await until(lambda: len(hub.members) == 2)
                 key = bytes.fromhex(keys["mini"])
-                opened = []
-                type(hub).store = property(lambda node: opened.append(store(node)) or opened[-1])
+                opened, store = [], Node.store.fget
+                seen = property(lambda node: opened.append(store(node)) or opened[-1])
+                monkeypatch.setattr(Node, "store", seen)
                 assert "was known otherwise" in (await say(hub, "/verify mini"))[0]
                 assert len(opened) == 1 and not any(opened[0]._master)  # closed nevertheless
                 assert not hub.is_verified(key)
                 await say(hub, "/verify mini " + hub.code.digits)
                 assert hub.is_verified(key) and not hub.is_verified(other)
 
-    store = Node.store.fget
-    monkeypatch.setattr(Node, "store", Node.store)  # put back at the end
     with quick():
         asyncio.run(asyncio.wait_for(tell(), 180))
 

@@ -161,7 +161,7 @@ async def test_a_server_that_takes_nothing_makes_the_sender_wait(server):
         blocked = asyncio.ensure_future(ana.post(b"waits"))
         await asyncio.sleep(0.05)
         assert not blocked.done()
-        await asyncio.wait_for(ana.close(), 10)
+        await asyncio.wait_for(ana.close(), 2)
         with pytest.raises(link.CarrierLost):
             await blocked
         server.go()
