@@ -138,6 +138,38 @@ async def test_a_broker_behind_tls(tmp_path, client, unix_micropython):
         assert await lost(client(plain, "ana").open())
 
 
+class _Refused:
+    """A connection of MicroPython's behind TLS, when who reads is the first to be told that the
+    certificate is refused: a writer then hears a number only."""
+
+    async def readexactly(self, size):
+        raise ValueError("The certificate is not correctly signed by the trusted CA")
+
+    def write(self, data):
+        pass
+
+    async def drain(self):
+        await asyncio.sleep(0.05)
+        raise OSError(-9984)
+
+    def close(self):
+        pass
+
+    async def wait_closed(self):
+        pass
+
+
+@quiet
+async def test_a_refused_certificate_is_named_whoever_is_told_first(tmp_path, monkeypatch):
+    async def refused(*place, **options):
+        return (_Refused(),) * 2
+
+    monkeypatch.setattr(asyncio, "open_connection", refused)
+    *_, file = certificate(tmp_path)
+    reason = await lost(room_at(f"mqtts://localhost:1/garden#{file}", "ana").open())
+    assert reason.startswith("the broker's certificate is not for localhost"), reason
+
+
 @quiet
 async def test_topics_that_cannot_be_rooms_are_refused(client):
     for name in ("garden/+", "$SYS/broker", "+"):

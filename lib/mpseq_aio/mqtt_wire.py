@@ -223,6 +223,8 @@ class Way:
                 await writer.drain()
                 self._cut = False
             except OSError as error:
+                if self._over:  # who reads knows why, who writes only that: MicroPython's TLS
+                    raise link.CarrierLost(self._room.why()) from None
                 raise link.CarrierLost("connection lost (%s)" % error) from None
             except MemoryError:  # half a packet may be out: nothing can follow it
                 raise link.CarrierLost("no memory to send a message") from None
