@@ -10,8 +10,8 @@ import subprocess
 import sys
 
 from packages import ROOT
+from relays import a_relay
 from test_chat import Person
-from test_relay import a_relay
 from unix_board import UnixBoard
 
 from mpseq_board.entropy import Source

@@ -11,8 +11,7 @@ import tty
 
 import pytest
 from changing import changed
-from relays import until
-from test_relay import a_relay, enter, next_of, story
+from relays import a_relay, enter, next_of, story, until
 
 from mpseq_aio import link
 from mpseq_aio.serial import SerialRoom

@@ -14,9 +14,8 @@ import time
 import tty
 
 import pytest
-from relays import until
+from relays import a_relay, enter, next_of, story, until
 from test_bridge import PtyPort
-from test_relay import a_relay, enter, next_of, story
 
 from mpseq_aio import link
 from mpseq_aio.serial import SerialRoom

@@ -4,8 +4,8 @@ import asyncio
 import os
 
 import pytest
+from relays import a_relay, enter, next_of, story
 from test_chat_board import Bridged
-from test_relay import a_relay, enter, next_of, story
 
 from mpseq_aio import link
 from mpseq_tools.qemu import BOARDS, Board

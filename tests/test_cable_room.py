@@ -8,11 +8,11 @@ import subprocess
 import sys
 
 import pytest
-from relays import until
+from relays import a_relay, enter, next_of, story, until
+from relays import answers as raw
 from test_bridge_returns import running
 from test_cable_pulled import MEMBER, Cable
 from test_cut_in_mid_talk import TROUBLE, Person
-from test_relay import a_relay, enter, next_of, raw, story
 
 from mpseq_aio import link, tcp
 from mpseq_tools import gateway, rooms, seat

@@ -7,8 +7,7 @@ import pathlib
 import subprocess
 
 import pytest
-from relays import until
-from test_relay import a_relay, story
+from relays import a_relay, story, until
 
 from mpseq import Identity, events
 from mpseq.errors import LocalError

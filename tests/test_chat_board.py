@@ -5,10 +5,9 @@ import os
 import random
 
 import pytest
-from relays import until
+from relays import a_relay, enter, next_of, story, until
 from test_bridge import Noisy
 from test_chat import BOARD, people
-from test_relay import a_relay, enter, next_of, story
 
 from mpseq import events
 from mpseq_aio import link

@@ -9,10 +9,9 @@ import time
 
 import pytest
 from changing import changed
-from relays import until
+from relays import story, until
 from test_chat import LIB
 from test_chat_robust import Carrier, Inviter, a_chat, accepted, joining, kinds, taken
-from test_relay import story
 
 from mpseq.errors import LocalError
 from mpseq_aio import chat as aio

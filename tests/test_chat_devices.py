@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from test_relay import story
+from relays import story
 
 from mpseq_tools.devices import Device, DeviceError
 from mpseq_tools.qemu import Board

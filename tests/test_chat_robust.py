@@ -10,9 +10,8 @@ import sys
 
 import pytest
 from changing import changed
-from relays import until
+from relays import a_relay, story, until
 from test_chat import people, together
-from test_relay import a_relay, story
 
 from mpseq import Conversation, Identity, events, wire
 from mpseq.invitation import invite

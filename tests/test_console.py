@@ -7,7 +7,7 @@ import types
 
 import pytest
 from nodes import here, household, quick, until
-from test_relay import a_relay
+from relays import a_relay
 
 from mpseq import Identity
 from mpseq_aio import framing, link

@@ -8,9 +8,8 @@ import signal
 import sys
 
 import pytest
-from relays import until
+from relays import story, until
 from test_chat_robust import Carrier
-from test_relay import story
 
 from mpseq import Identity, events
 from mpseq_aio import chat as aio

@@ -10,8 +10,7 @@ import time
 import pytest
 from deploying import FROZEN, PLAIN, Deployment, a_room, call, find_secret, library, run
 from packages import make
-from relays import until
-from test_relay import a_relay, story
+from relays import a_relay, story, until
 from unix_board import UnixBoard
 
 from mpseq import Identity, fingerprint

@@ -7,8 +7,7 @@ import time
 import pytest
 from deploying import Deployment, a_room, call
 from packages import make
-from relays import until
-from test_relay import story
+from relays import story, until
 
 from mpseq_tools import deploy as deploy_module
 from mpseq_tools.bridge import Bridge

@@ -11,7 +11,7 @@ import pytest
 from commanding import run
 from deploying import FROZEN, Deployment, a_room, call, find_secret
 from packages import make
-from test_relay import a_relay
+from relays import a_relay
 from unix_board import UnixBoard
 
 from mpseq import Identity

@@ -11,7 +11,7 @@ import pytest
 from commanding import run
 from fake_ports import plug_in, port
 from packages import ROOT
-from test_relay import story
+from relays import story
 from unix_board import UnixBoard
 
 from mpseq_aio import link
@@ -99,7 +99,7 @@ def test_a_probe_asks_a_board_and_starts_it_anew(monkeypatch, tmp_path):
         assert one["probe"]["version"] == "1.25.0" and one["probe"]["library"] == "none"
         assert one["probe"]["free"] > 1000 and one["probe"]["identity"] is False
         assert all("probe" not in other for other in found if other is not one)
-        for _ in range(100):
+        for _ in range(600):
             if b"".join(board.tap).count(b"here I am") == 2:  # from power, and now
                 break
             import time

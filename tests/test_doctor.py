@@ -14,7 +14,7 @@ import pytest
 from commanding import run
 from fake_ports import plug_in, port
 from mosquitto import Mosquitto
-from test_relay import a_relay, story
+from relays import a_relay, story
 
 from mpseq import Identity
 from mpseq_tools import (

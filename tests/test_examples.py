@@ -10,7 +10,7 @@ import types
 import pytest
 from boarding import FILES, Plugged, install
 from nodes import here, quick, settle, until, write
-from test_relay import a_relay
+from relays import a_relay
 
 from mpseq import events
 

@@ -11,9 +11,8 @@ import random
 from subprocess import PIPE
 
 import pytest
-from relays import until
+from relays import a_relay, enter, next_of, story, until
 from test_chat import Person, people, together
-from test_relay import a_relay, enter, next_of, story
 from uart import Uart
 
 from mpseq import Identity, events

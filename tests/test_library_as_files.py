@@ -8,8 +8,8 @@ import os
 
 import pytest
 from nodes import here, settle, until, write
+from relays import a_relay
 from story_runs import ROOT
-from test_relay import a_relay
 from test_tls import a_tls_relay, certificate, told
 from test_udp import free_port
 

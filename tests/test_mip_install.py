@@ -13,9 +13,8 @@ import sys
 
 import pytest
 from packages import make
-from relays import until
+from relays import a_relay, story, until
 from test_chat import BOARD, people
-from test_relay import a_relay, story
 from unix_board import UnixBoard
 
 from mpseq_tools import mip, serial_link

@@ -10,7 +10,7 @@ import types
 
 import pytest
 from nodes import Elsewhere, here, household, quick, settle, until, write
-from test_relay import a_relay
+from relays import a_relay
 
 from mpseq import Identity, errors, events
 from mpseq_aio import chat as aio

@@ -6,7 +6,7 @@ import json
 import pytest
 from boarding import FILES, Plugged, install
 from nodes import here, quick, settle, until, write
-from test_relay import a_relay
+from relays import a_relay
 
 from mpseq import events
 from mpseq_tools.qemu import BOARDS

@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 from prosody import Prosody
-from test_relay import a_relay
+from relays import a_relay
 from test_tls import told
 
 from mpseq_aio import link

@@ -5,10 +5,9 @@ import contextlib
 import os
 
 import pytest
-from relays import until
+from relays import story, until
 from test_chat_robust import Carrier
 from test_cut_in_mid_talk import TROUBLE, a_company
-from test_relay import story
 
 from mpseq import Identity
 from mpseq_aio import chat as aio

@@ -9,21 +9,11 @@ import subprocess
 import sys
 
 import pytest
-from relays import a_relay, enter, next_of
+from relays import a_relay, enter, next_of, story
 from relays import answers as raw
 
 from mpseq_aio import link, tcp
 from mpseq_tools.relay import with_number
-
-
-def story(function):
-    """Runs an async test; a story that takes over 120 s is a failure."""
-
-    def run():
-        asyncio.run(asyncio.wait_for(function(), 120))
-
-    run.__name__, run.__doc__ = function.__name__, function.__doc__
-    return run
 
 
 @story

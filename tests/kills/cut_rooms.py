@@ -13,7 +13,7 @@ from boarding import Plugged, install
 from changing import changed
 from disks import dump
 from nodes import Elsewhere, here, quick, settle, write
-from test_relay import a_relay
+from relays import a_relay
 
 from mpseq import conversation, errors, events
 from mpseq_board.config import load
