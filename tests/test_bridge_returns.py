@@ -19,7 +19,7 @@ from test_bridge import PtyPort
 
 from mpseq_aio import link
 from mpseq_aio.serial import SerialRoom
-from mpseq_tools import bridge, qemu, replug, seat, start
+from mpseq_tools import bridge, qemu, replug, seat, serial_link, start
 from mpseq_tools import ports as port_list
 from mpseq_tools.deploy import Member
 from mpseq_tools.rooms import Rooms
@@ -349,6 +349,28 @@ def test_an_emulated_boards_end_is_the_end(tmp_path, screen, monkeypatch):
     tell()
 
 
+def test_a_room_is_named_before_the_board_can_be_gone_from_it(tmp_path, screen, monkeypatch):
+    named = []
+    send = serial_link.HostLink.send
+
+    async def sending(self, message):
+        if message[0] == link.WELCOME:
+            named.append("board is in room kitchen" in screen.text)
+        await send(self, message)
+
+    monkeypatch.setattr(serial_link.HostLink, "send", sending)
+
+    @story
+    async def tell():
+        board = Socket(tmp_path).plug()
+        async with a_relay() as relay, bridging(board, relay):
+            await board.room.open()
+            board.pull()
+        assert named == [True]
+
+    tell()
+
+
 def test_ctrl_c_ends_the_waiting(tmp_path):
     @story
     async def tell():
@@ -356,7 +378,7 @@ def test_ctrl_c_ends_the_waiting(tmp_path):
         async with a_relay() as relay:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "mpseq_tools", "bridge", "--device", board.path,
-                "--relay", f"127.0.0.1:{relay.port}",
+                "--relay", f"127.0.0.1:{relay.port}", "--no-probe",
                 stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             )  # fmt: skip
             try:
@@ -366,7 +388,7 @@ def test_ctrl_c_ends_the_waiting(tmp_path):
                     pass
                 await asyncio.sleep(1)
                 process.send_signal(signal.SIGINT)
-                assert await asyncio.wait_for(process.communicate(), 5) == (b"", b"")
+                assert await asyncio.wait_for(process.communicate(), 60) == (b"", b"")
                 assert process.returncode == 0
             finally:
                 with contextlib.suppress(ProcessLookupError):

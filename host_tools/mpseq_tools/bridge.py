@@ -166,8 +166,9 @@ class Bridge:
             labels = await room.open()
             self._seat = Seat(room, labels, hello)
             self._hello = None
-            await self.link.send((link.WELCOME, fitting(labels, max_frame)))
+            # First: behind the answer, that the board has gone again could be told before it.
             self._console(f"{room.label} is in room {room.room}")
+            await self.link.send((link.WELCOME, fitting(labels, max_frame)))
             await self._seat.run(self._write)
         except (link.CarrierLost, link.LinkError, AddressFault) as error:
             self._console(str(error))
