@@ -10,7 +10,7 @@ from prosody import Prosody
 from test_tls import told
 
 from mpseq_aio import link
-from mpseq_tools import rooms
+from mpseq_tools import rooms, xmpp_stream
 
 
 async def enter(server, label, room="garden", who="", **options):
@@ -192,6 +192,22 @@ async def test_calls_that_are_cut_short_leave_nothing_behind(server):
     assert await client.recv() == (link.FRAME, "ana", b"heard")
     await client.close()
     await client.close()
+    await nothing_runs()
+
+
+@told
+async def test_an_open_that_is_cut_short_in_the_turn_of_the_servers_features(server, monkeypatch):
+    received = xmpp_stream.Stream.data_received
+
+    def data_received(self, data):
+        if b"xmpp-bind" in data:
+            opening.cancel()
+        received(self, data)
+
+    monkeypatch.setattr(xmpp_stream.Stream, "data_received", data_received)
+    opening = asyncio.ensure_future(rooms.at(server.address("short")).room(label="ana").open())
+    await asyncio.gather(opening, return_exceptions=True)
+    assert opening.cancelled()
     await nothing_runs()
 
 

@@ -194,6 +194,8 @@ class Stream(slixmpp.ClientXMPP):
         return over
 
     async def _handle_stream_features(self, features):
+        if self._told is None:  # ended before this, a task of slixmpp's, could begin
+            return True
         offered = features["features"]
         secure = isinstance(self.socket, ssl.SSLObject)
         if not secure and "starttls" not in offered and not self._local:
