@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 import time
 
+import aiomqtt
 import pytest
 from mosquitto import ROOM, Mosquitto
 from mqtt_rooms import CLIENTS, on_micropython, quiet
@@ -15,7 +17,7 @@ from test_tls import certificate
 
 from mpseq_aio import link, mqtt
 from mpseq_aio.address import room_at
-from mpseq_tools import rooms
+from mpseq_tools import mqtt_room, rooms
 
 
 @pytest.fixture(params=CLIENTS)
@@ -239,6 +241,47 @@ async def test_what_a_broker_refuses_is_said(client, answers, reason):
         assert reason in said, said
         assert await lost(room.recv())
         await room.close()
+
+
+@quiet
+async def test_a_refusal_is_said_if_the_thread_that_connects_is_late(monkeypatch):
+    connect = aiomqtt.Client._client_connect
+
+    def late(self):
+        connect(self)
+        time.sleep(0.5)
+
+    monkeypatch.setattr(aiomqtt.Client, "_client_connect", late)
+    async with a_server(b"\x20\x03\0\x97\0") as address:
+        room = CLIENTS["aiomqtt"](address, "ana")
+        assert "does not let me in: a quota is used up. Cure" in await lost(room.open())
+        await room.close()
+
+
+@quiet
+async def test_a_connection_closed_in_the_turn_in_which_it_opens_is_not_looked_at(monkeypatch):
+    closing, opened = threading.Event(), threading.Event()
+    open_socket, close = mqtt_room._Way._socket_opened, mqtt_room._Way.close
+
+    def socket_opened(self, *arguments):  # in aiomqtt's thread
+        closing.wait(60)
+        open_socket(self, *arguments)
+        opened.set()
+
+    async def close_then(self, good_bye):
+        closing.set()
+        opened.wait(60)
+        await close(self, good_bye)
+
+    monkeypatch.setattr(mqtt_room._Way, "_socket_opened", socket_opened)
+    monkeypatch.setattr(mqtt_room._Way, "close", close_then)
+    async with a_server() as address:
+        opening = asyncio.create_task(CLIENTS["aiomqtt"](address, "ana").open())
+        await asyncio.sleep(0.05)
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        assert opened.is_set()
+        await asyncio.sleep(0.05)  # @quiet hears what the loop complains about
 
 
 @quiet

@@ -49,6 +49,7 @@ class _Way:
         self._answers = {}  # packet number -> the future of its reason code
         self._reading = None
         self._entering = None
+        self._refused = 0  # the reason code of the broker's answer, if that is no
         self.largest = 1 << 28
         properties = Properties(PacketTypes.CONNECT)
         properties.SessionExpiryInterval = mqtt.SESSION
@@ -75,7 +76,6 @@ class _Way:
         self._paho.on_publish = self._published
         self._connected = self._paho.on_connect
         self._paho.on_connect = self._welcome
-        self._opened = self._paho.on_socket_open
         self._paho.on_socket_open = self._socket_opened
         self._forget = self._paho.on_socket_close
         self._paho.on_socket_close = self._socket_closed
@@ -90,30 +90,36 @@ class _Way:
         await asyncio.wait({self._entering, self._closed}, return_when=asyncio.FIRST_COMPLETED)
         # Of a connection that ends before it has begun aiomqtt says nothing; of a refusal it does.
         await asyncio.wait({self._entering}, timeout=0.2)
-        if not self._entering.done():
+        if not self._entering.done():  # its thread may not have had its turn since
+            if self._refused:
+                return self._refused
             raise link.CarrierLost("the broker closed the connection")
         try:
             self._entering.result()
         except aiomqtt.MqttCodeError as error:
-            return _code(error)
+            return _code(error.rc)
         except aiomqtt.MqttError as error:
             where = f"{self._room.host} port {self._room.port}"
             raise link.CarrierLost(f"no broker at {where} ({error})") from None
         way = self._paho.socket()
         if way is None:
             raise link.CarrierLost("the broker closed the connection")
-        self._loop.add_reader(way, self._readable)  # in the place of aiomqtt's
         self._reading = asyncio.ensure_future(self._read())
         return 0
 
     def _socket_opened(self, client, data, way):  # in that thread
         if self._gone.done():
             raise OSError("closed meanwhile")
-        self._opened(client, data, way)
+        self._loop.call_soon_threadsafe(self._attend, way)
+
+    def _attend(self, way):
+        # As aiomqtt does, but it would look at whatever has the number of this socket by now.
+        if self._paho.socket() is way and not self._gone.done():
+            self._loop.add_reader(way, self._readable)
+            self._client._misc_task = self._loop.create_task(self._client._misc_loop())
 
     def _wants_to_write(self, client, data, way):
-        # Later, as this may be that thread; aiomqtt would name a socket by its number, which may
-        # be another's by then.
+        # Later, as this may be that thread.
         self._loop.call_soon_threadsafe(self._watch, way)
 
     def _watch(self, way):
@@ -160,6 +166,7 @@ class _Way:
 
     def _welcome(self, client, data, flags, code, properties):
         self.largest = getattr(properties, "MaximumPacketSize", self.largest)
+        self._refused = _code(code) if code != 0 else 0
         self._connected(client, data, flags, code, properties)
 
     async def subscribe(self, topics) -> list:
@@ -264,7 +271,7 @@ class _Way:
         except aiomqtt.MqttError as error:
             cause = error.__cause__
             if isinstance(cause, aiomqtt.MqttCodeError) and isinstance(cause.rc, ReasonCode):
-                reason = "the broker ends the connection: " + mqtt.reason(_code(cause))
+                reason = "the broker ends the connection: " + mqtt.reason(_code(cause.rc))
             elif cause is not None:
                 reason = f"connection lost ({cause})"
         except link.LinkError as error:
@@ -279,7 +286,7 @@ class _Way:
             self._paho.ack(message.mid, 1)
 
 
-def _code(error) -> int:
-    """The reason code of an MqttCodeError; those of older brokers count from 1."""
-    code = error.rc.value if isinstance(error.rc, ReasonCode) else 0x84
+def _code(code) -> int:
+    """The number of a reason that is no success; those of older brokers count from 1."""
+    code = code.value if isinstance(code, ReasonCode) else 0x84
     return code if code >= 0x80 else 0x84
