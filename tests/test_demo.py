@@ -40,3 +40,9 @@ def test_the_demo_would_notice_a_leak(leak):
     frames = [b"\x11....porch" if leak == "name" else b"\x11 good night, I am off"]
     assert demo.leaks(frames, [])
     assert not demo.leaks([b"\x11\xf0\x81"], ["ab" * 32])
+
+
+def test_three_bytes_that_chance_put_together_are_no_leak():
+    assert not demo.leaks([b"\x11\xf0ana\x81", b"\x11\xf0\x81"], [])
+    assert not demo.leaks([b"\x16\x16\xe6\x12"], [])  # in between its bytes stands "ana"
+    assert demo.leaks([b"\x11\xf0ana\x81", b"\x12ana"], []) == [b"ana".hex()]

@@ -145,9 +145,15 @@ async def play(show):
 
 
 def leaks(frames, keys):
-    """Which names, texts and long-term keys (hex) stand in the clear in some frame."""
-    secrets = [*keys, *(text.encode().hex() for text in (*NAMES, ROOM, "21.5", "good night"))]
-    return [secret for secret in secrets if any(secret in frame.hex() for frame in frames)]
+    """Which names, texts and long-term keys (hex) stand in the clear in some frame; of three bytes
+    in two, since they stand in some by chance, once in 2,000 runs."""
+    secrets = [bytes.fromhex(key) for key in keys]
+    secrets += [text.encode() for text in (*NAMES, ROOM, "21.5", "good night")]
+    return [
+        secret.hex()
+        for secret in secrets
+        if sum(secret in frame for frame in frames) > (len(secret) < 4)
+    ]
 
 
 async def _conversation(show, devices):
