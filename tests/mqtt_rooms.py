@@ -15,7 +15,7 @@ LIB = TESTS.parent / "lib"
 
 def quiet(function):
     """Runs an async test with its fixtures; what it leaves running, or the loop complains about,
-    is a failure, and so are 40 s."""
+    is a failure, and so are 180 s."""
 
     @functools.wraps(function)
     def run(*arguments, **fixtures):
@@ -24,7 +24,7 @@ def quiet(function):
         async def tell():
             loop = asyncio.get_running_loop()
             loop.set_exception_handler(lambda _, context: complaints.append(context))
-            await asyncio.wait_for(function(*arguments, **fixtures), 40)
+            await asyncio.wait_for(function(*arguments, **fixtures), 180)
             for _ in range(50):
                 if len(asyncio.all_tasks()) == 1:
                     break

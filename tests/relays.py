@@ -8,15 +8,18 @@ import subprocess
 import sys
 import threading
 
+from servers import free_port
+
 from mpseq_aio import link, tcp
 from mpseq_tools.relay import Relay
 
 
 @contextlib.asynccontextmanager
 async def a_relay(**options):
-    """A Relay at a free port; `lines` of it are what it logged, with names."""
+    """A Relay at a free port, at which it can start again; `lines` of it are what it logged, with
+    names."""
     lines = []
-    relay = Relay(port=0, log=lines.append, **options)
+    relay = Relay(port=free_port(), log=lines.append, **options)
     relay.lines = lines
     await relay.start()
     try:
@@ -115,11 +118,16 @@ class Command:
         self.port = None
 
     def line(self, part):
-        """The next line with that in it."""
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
-            if part in line:
-                return self.lines[-1]
+        """The next line with that in it; a failure if there is none in 60 s."""
+        late = threading.Timer(60, self.process.kill)
+        late.start()
+        try:
+            for line in self.process.stdout:
+                self.lines.append(line.rstrip("\n"))
+                if part in line:
+                    return self.lines[-1]
+        finally:
+            late.cancel()
         raise AssertionError(f"no line with {part!r}: {self.lines}")
 
     def signal(self, number):
@@ -146,13 +154,10 @@ def a_command(*options, **environment):
         text=True, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
     )
     command = Command(process)
-    late = threading.Timer(60, process.kill)  # a line that never comes is a failure then
-    late.start()
     try:
         line = command.line("relay at ")
         command.port = int(line.partition("127.0.0.1:")[2].split(";")[0].split(",")[0])
         yield command
     finally:
-        late.cancel()
         process.kill()
         process.communicate()

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 
+from servers import free_port
+
 from mpseq_tools import rooms
 from mpseq_tools.chat import open_rooms
 from mpseq_tools.relay import Relay
@@ -98,7 +100,7 @@ class House:
 
     async def __aenter__(self):
         self.stack = contextlib.AsyncExitStack()
-        self.relay = Relay(port=0)
+        self.relay = Relay(port=free_port())
         await self.relay.start()
         self.port = self.relay.port
         self.stack.push_async_callback(self.stop_relay)

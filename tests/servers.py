@@ -59,7 +59,7 @@ class Server:
 
     def _until(self, answers, said):
         """Waits until `answers()`; `said()` is shown when it does not come to that."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not answers():
             if self._process.poll() is not None or time.monotonic() > end:
                 text = said()

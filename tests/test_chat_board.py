@@ -35,14 +35,18 @@ asyncio.run(main())
 
 
 class Bridged:
-    """A program on a board, bridged into the room of a relay."""
+    """A program on a board, bridged into the room of a relay. `program`: one that says something
+    but once is started here, since opening a port throws away what has come."""
 
-    def __init__(self, board, relay):
+    def __init__(self, board, relay, program=None):
+        self._start = (lambda: board.start(program)) if program else None
         self.lines = []
         self.line = Noisy(SerialTransport(board.port), 1)
         self.bridge = Bridge(self.line, Rooms.relay(port=relay.port), console=self.lines.append)
 
     async def __aenter__(self):
+        if self._start:
+            self._start()
         self._running = asyncio.ensure_future(self.bridge.run())
         return self
 
@@ -98,11 +102,10 @@ def test_a_board_joins_talks_and_leaves(name):
     @story
     async def tell():
         with Board(name, seed=os.urandom(64)) as board:
-            board.start(BOARD)
             async with (
                 a_relay() as relay,
                 people(relay, "ana", "ben") as (ana, ben),
-                Bridged(board, relay) as here,
+                Bridged(board, relay, BOARD) as here,
             ):
                 (key,) = await here.report("key")
                 await until(lambda: here.bridge.connected)

@@ -59,8 +59,8 @@ class Program:
 
     def end(self):
         """Waits for its own end; its exit code."""
-        code = self.process.wait(15)
-        self._reader.join(5)
+        code = self.process.wait(60)
+        self._reader.join(60)
         return code
 
 

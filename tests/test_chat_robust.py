@@ -159,7 +159,7 @@ async def test_one_invitation_is_accepted_at_a_time_and_its_inviter_may_invite_a
 @story
 async def test_an_inviter_who_brings_no_session_makes_room_for_the_next():
     first, second = Inviter(), Inviter()
-    with changed(door, PATIENCE=100), changed(aio, _DOOR=0.02):
+    with changed(door, PATIENCE=1000), changed(aio, _DOOR=0.02):
         async with a_chat() as (chat, carrier), joining(chat):
             carrier.hears(first.invitation_to(chat), second.invitation_to(chat))
             await until(lambda: accepted(chat) == [first.identity.public])
@@ -256,7 +256,7 @@ def test_the_agent_refuses_what_nobody_could_read(runtime, unix_micropython):
     command = [sys.executable] if runtime == "cpython" else [str(unix_micropython)]
     lib = pathlib.Path(__file__).resolve().parent.parent / "lib"
     run = subprocess.run(
-        [*command, "-c", NO_TEXT], capture_output=True, text=True, timeout=30,
+        [*command, "-c", NO_TEXT], capture_output=True, text=True, timeout=60,
         env={**os.environ, "MICROPYPATH": f"{lib}:.frozen"},
     )  # fmt: skip
     said = ["be None", "create None", "send LocalError: a text that has no UTF-8", "send None"]

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from relays import story, until
+from servers import free_port
 from test_chat_robust import Carrier
 
 from mpseq import Identity, events
@@ -27,7 +28,7 @@ class KillableRelay:
     """`mpseq relay`, to be killed and started again at the same port."""
 
     def __init__(self):
-        self.port = 0
+        self.port = free_port()
         self._process = None
 
     async def start(self):

@@ -234,5 +234,5 @@ def test_a_machine_reads_who_the_board_is(board, tmp_path):
 def test_an_emulated_board_is_not_sent_into_a_network_that_it_has_not():
     command = [sys.executable, "-m", "mpseq_tools", "deploy", "--port", "qemu-rv32"]
     command += ["--nick", "porch", "--carrier", "mqtt://localhost/garden"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert run.returncode == 2 and "no network" in run.stderr

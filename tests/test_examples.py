@@ -189,7 +189,7 @@ def test_the_pager_sends_an_alarm_shows_one_and_wipes_everything_in_panic(name, 
         assert not board.heard("stopped")
         await hub.send("pin 4 0")
         await hub.send("pin 5 0")
-        await board.says("stopped: ConfigError: no settings in /mpseq.d", 40)
+        await board.says("stopped: ConfigError: no settings in /mpseq.d", 60)
         await board.type("\x03")
         await board.says("ended by Ctrl-C")
         await asyncio.sleep(0.3)

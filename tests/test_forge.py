@@ -240,6 +240,6 @@ def test_no_file_is_overwritten(tmp_path):
     there.write_text("mine")
     command = [sys.executable, "-m", "mpseq_tools", "forge", f"ana={'11' * 32}"]
     command += ["--script", str(there), "--out", str(there)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert run.returncode == 2 and "there already" in run.stderr
     assert there.read_text() == "mine"

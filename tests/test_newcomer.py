@@ -7,6 +7,7 @@ import pathlib
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -77,11 +78,22 @@ class Terminal:
         if how is not None and self._process.poll() is None:
             self._process.send_signal(how)
         try:
-            return self._process.wait(20)
+            return self._process.wait(60)
         finally:
             self._process.kill()
             self._process.stdout.close()
             self._process.stdin.close()
+
+
+def until_it_listens(port):
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return socket.create_connection(("localhost", port), 1).close()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 def moved(path, port, folder):
@@ -128,7 +140,7 @@ def test_two_desktops_and_an_emulated_board_talk(carrier, tmp_path):
     (tmp_path / "home").mkdir()
     server = Terminal(shlex.join(words), tmp_path / "home")
     try:
-        time.sleep(1)
+        until_it_listens(port)
         ana, ben = [terminal(elsewhere(line)) for line in chats]
         keys = [chat.wait(r"your key: ([0-9a-f]{64})")[1] for chat in (ana, ben)]
         for chat in (ana, ben):

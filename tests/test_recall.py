@@ -82,7 +82,8 @@ async def half_told(kind, shown):
         await until(lambda: not any(one.chat._frames or one.chat._hold for one in people))
         await ana.chat.send("four")
         with contextlib.suppress(AssertionError):
-            await until(lambda: all(len(one.texts) == 4 for one in people), 5)
+            patience = 60 if kind is recall.Chat else 5  # the other loses some
+            await until(lambda: all(len(one.texts) == 4 for one in people), patience)
         trouble = [one for person in people for one in person.seen if isinstance(one, TROUBLE)]
         return [one.texts for one in people], trouble
 
@@ -141,8 +142,6 @@ async def test_what_is_kept_has_bounds_and_is_not_old():
         assert sum(len(one[1]) for one in chat._heard_last) <= recall.MOST_BYTES
         await asyncio.sleep(0.3)
         carrier.hears(b"\xff new")
-        await until(lambda: carrier.come.empty())
-        await asyncio.sleep(0.05)
         carrier.come.put_nowait(link.CarrierLost("cut"))
         await until(lambda: carrier.posted)
         await asyncio.sleep(0.1)

@@ -183,7 +183,7 @@ async def test_noise_from_many_clients_never_stops_the_room():
 
 @story
 async def test_limits_on_clients_members_and_silence_are_named():
-    async with a_relay(max_clients=3, max_members=2, idle=1) as relay:
+    async with a_relay(max_clients=3, max_members=2, idle=3) as relay:
         ana = await enter(relay, "ana")
         ben = await enter(relay, "ben")
         with pytest.raises(link.CarrierLost, match="the room is full"):
@@ -191,11 +191,11 @@ async def test_limits_on_clients_members_and_silence_are_named():
         joe = await enter(relay, "joe", "cellar")
         with pytest.raises(link.CarrierLost, match="relay is full"):
             await enter(relay, "eve", "cellar")
-        for _ in range(4):
-            await asyncio.sleep(0.4)
+        for _ in range(8):
+            await asyncio.sleep(0.5)
             await ana.ping()
         assert await next_of(ana, link.PONG)
-        with pytest.raises(link.CarrierLost, match="no sign of life within 1 s"):
+        with pytest.raises(link.CarrierLost, match="no sign of life within 3 s"):
             await next_of(ben, link.FRAME)
         await joe.close()
 
@@ -228,7 +228,7 @@ def test_the_command_serves_and_ends_cleanly_on_a_signal(number):
                     await room.recv()
 
             asyncio.run(asyncio.wait_for(visit(), 60))
-            rest, _ = process.communicate(timeout=10)
+            rest, _ = process.communicate(timeout=60)
         finally:
             process.kill()
     assert process.returncode == 0
@@ -239,6 +239,6 @@ def test_the_command_says_what_to_do_when_the_port_is_taken():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         command = [sys.executable, "-m", "mpseq_tools", "relay", "--port", port]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=20)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert result.returncode == 3
     assert "Cure: " in result.stdout + result.stderr

@@ -231,7 +231,7 @@ def test_a_terminal_shows_names_and_what_is_kept_has_none(tmp_path):
         assert b"ana entered room garden" in said
         os.close(main)  # the terminal is closed
         process.send_signal(signal.SIGHUP)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.wait()
@@ -250,7 +250,7 @@ def test_a_log_that_nobody_reads_stops_nothing():
 
         asyncio.run(asyncio.wait_for(tell(), 180))
         command.signal(signal.SIGTERM)
-        assert command.process.wait(20) == 0  # still unread
+        assert command.process.wait(60) == 0  # still unread
 
 
 def test_an_attack_does_not_fill_the_log():

@@ -318,12 +318,12 @@ def test_files_that_are_no_certificate_are_refused_with_the_cure(tmp_path):
             relay_tls.context(pem, key)
     result = subprocess.run(
         arguments("--port", 0, "--tls-cert", files[0], "--tls-key", other[1]),
-        capture_output=True, text=True, timeout=20,
+        capture_output=True, text=True, timeout=60,
     )
     assert result.returncode == 2 and "Cure: --tls-cert wants a PEM file" in result.stderr
     for options in (["--tls-cert", files[0]], ["--tls-key", files[1]],
                     ["--tls-cert", files[0], "--tls-self-signed", "x"]):
         result = subprocess.run(
-            arguments("--port", 0, *options), capture_output=True, text=True, timeout=20
+            arguments("--port", 0, *options), capture_output=True, text=True, timeout=60
         )
         assert result.returncode == 2 and "--tls-" in result.stderr

@@ -1,6 +1,5 @@
 """The screen of `mpseq chat`: what people do there, and what they see of one another."""
 
-import asyncio
 import pathlib
 import re
 
@@ -34,6 +33,7 @@ def test_two_people_meet_talk_and_verify(tmp_path, monkeypatch):
         assert "= ana" in ana.people and "? ben" in ana.people and "not verified" in ana.people
         await ana.type("/verify ben")
         await ana.until(lambda: isinstance(ana.app.screen, screens.QuestionScreen))
+        await ana.until(lambda: ana.app.screen.query("Static"))
         asked = str(ana.app.screen.query_one("Static").content)
         assert fingerprint(bytes.fromhex(ben.key)) in asked and ana.code.split()[3] in asked
         await ana.pilot.press("n")
@@ -204,13 +204,14 @@ def test_a_pasted_block_is_one_text_and_too_much_is_refused(tmp_path, monkeypatc
         await ana.shows("not done: ben is here already")
         await paste("/quit\nis what I typed")
         await ana.pilot.press("enter")
-        await asyncio.sleep(0.2)
-        assert entry.text == "/quit\nis what I typed" and not ana.talk.done
+        await ana.until(lambda: any("A block that begins" in str(n.message) for n in notes(ana)))
+        await ana.until(lambda: entry.text == "/quit\nis what I typed")
+        assert not ana.talk.done
         entry.put("")
         words = "word " * 9000
         await paste(words)  # 45 kB: fits
         await ana.pilot.press("enter")
-        await ben.until(lambda: "".join(ben.room.lines[-1].rows) == words)
+        await ben.until(lambda: any("".join(line.rows) == words for line in ben.room.lines))
         await paste("x" * 65537)
         assert entry.text == ""
         await ana.until(lambda: any("in pieces" in str(n.message) for n in notes(ana)))
@@ -229,6 +230,7 @@ def test_help_and_the_own_key_lie_over_the_conversation(tmp_path, monkeypatch):
         ana = await house.sit_down("ana", size=(100, 40))
         await ana.pilot.press("f1")
         await ana.until(lambda: isinstance(ana.app.screen, screens.HelpScreen))
+        await ana.until(lambda: ana.app.screen.query("Static"))
         text = str(ana.app.screen.query_one("Static").content)
         for word in ("/verify NICK", "F4", "confirmed: everyone has it", "KEY CHANGED", "count"):
             assert word in text
@@ -375,6 +377,7 @@ def test_who_reads_further_up_stays_there_and_is_told(tmp_path, monkeypatch):
 
 def test_ctrl_c_leaves_only_when_pressed_twice(tmp_path, monkeypatch):
     async def tell(house):
+        monkeypatch.setattr("mpseq_tools.tui.app._TWICE", 60)
         ana, ben = await house.sit_down("ana"), await house.sit_down("ben")
         await meet(ana, ben)
         await ben.pilot.press("ctrl+c")

@@ -13,6 +13,7 @@ import sys
 import aiohttp
 import pytest
 from playwright.async_api import async_playwright
+from servers import free_port
 
 from mpseq import Identity
 from mpseq_aio.chat import Chat
@@ -362,15 +363,12 @@ def test_without_a_window_the_chat_says_good_bye_after_a_while(tmp_path, monkeyp
                     await web.until(lambda: not web.processes())
         await relay.stop()
 
-    asyncio.run(asyncio.wait_for(story(), 60))
+    asyncio.run(asyncio.wait_for(story(), 180))
 
 
 def test_a_fault_is_shown_in_the_window_with_its_cure(tmp_path, monkeypatch):
     async def story():
-        relay = Relay(port=0)
-        await relay.start()
-        port = relay.port
-        await relay.stop()
+        port = free_port()
         async with served_here(tmp_path, monkeypatch, port) as web:
             async with aiohttp.ClientSession() as session:
                 async with web.socket(session) as window:
@@ -383,7 +381,7 @@ def test_a_fault_is_shown_in_the_window_with_its_cure(tmp_path, monkeypatch):
                     await one.shows("your key")
         await relay.stop()
 
-    asyncio.run(asyncio.wait_for(story(), 60))
+    asyncio.run(asyncio.wait_for(story(), 180))
 
 
 def test_a_port_that_is_taken_is_a_fault(tmp_path, monkeypatch, capsys):
@@ -393,7 +391,7 @@ def test_a_port_that_is_taken_is_a_fault(tmp_path, monkeypatch, capsys):
         assert await server.serve(Options("ana"), [], port) == 3
         taken.close()
 
-    asyncio.run(asyncio.wait_for(story(), 60))
+    asyncio.run(asyncio.wait_for(story(), 180))
     assert "Cure: --port 0 takes a free one" in capsys.readouterr().err
 
 
