@@ -272,7 +272,7 @@ async def _talk():
 
 
 def test_a_chat_over_a_relay_is_recorded():
-    data = read_back(asyncio.run(asyncio.wait_for(_talk(), 60)))
+    data = read_back(asyncio.run(asyncio.wait_for(_talk(), 180)))
     assert said(audit(data)) == [("ben", "over a real carrier")]
 
 

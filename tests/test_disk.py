@@ -73,7 +73,7 @@ def test_a_board_runs_boot_and_main_as_a_real_one_does(name, disk):
             f"put('main.py', 'print(\"main\", word.w)\\n' + {FOR_EVER!r})"
         )
     with pytest.raises(BoardError, match="silent"):  # no prompt comes
-        Board(name, disk=disk, start_timeout=1)
+        Board(name, disk=disk, start_timeout=5)
     with Board(name, disk=disk, prompt=False) as board:
         heard(board, b"main 7\r\nmain runs\r\n")
         board.interrupt()
@@ -126,11 +126,11 @@ def test_a_watchdog_that_is_not_fed_resets_the_board(name, disk):
     with Board(name, disk=disk) as board:
         assert board.exec("import machine\nprint(machine.reset_cause())") == "1\n"
         board.exec(
-            "import time\ndog = machine.WDT(timeout=400)\n"
-            "for _ in range(6):\n    time.sleep(0.2)\n    dog.feed()\n"
+            "import time\ndog = machine.WDT(timeout=2000)\n"
+            "for _ in range(6):\n    time.sleep(0.5)\n    dog.feed()\n"
         )
         for hang in ("while True: pass", "import time\ntime.sleep(100)"):
-            board.start(f"import machine\ndog = machine.WDT(timeout=400)\n{hang}")
+            board.start(f"import machine\ndog = machine.WDT(timeout=2000)\n{hang}")
             board.await_prompt()
             cause = "import machine\nprint(machine.reset_cause() == machine.WDT_RESET)"
             assert board.exec(cause) == "True\n"

@@ -83,6 +83,12 @@ async def spoken_to(uart, sent, patience=60):
             return heard
 
 
+@pytest.fixture
+def patient(monkeypatch):
+    """A host that forgets nothing when this process, in which the line is too, stands still."""
+    monkeypatch.setattr(serial_link, "PATIENCE", 10)
+
+
 # --- with and without
 
 
@@ -98,6 +104,7 @@ def test_who_does_not_wait_loses_on_this_line(monkeypatch):
     tell()
 
 
+@pytest.mark.usefixtures("patient")
 @story
 async def test_who_waits_loses_nothing():
     uart = Uart()
@@ -134,10 +141,12 @@ def a_room_with_a_board(*nicks):
     story(tell)()
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_board_comes_into_a_room_of_four_and_hears_every_text():
     a_room_with_a_board("ana", "ben", "eve")
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_board_comes_into_a_room_of_six_and_hears_every_text():
     a_room_with_a_board("ana", "ben", "eve", "joe", "zoe")
 
@@ -229,6 +238,7 @@ async def test_a_device_that_tells_nothing_hears_everything_slowly():
     host.close()
 
 
+@pytest.mark.usefixtures("patient")
 @story
 async def test_a_device_that_was_reset_has_all_its_room_again():
     uart = Uart(busy=(0,))
@@ -273,6 +283,7 @@ def test_the_window_counts_what_is_out():
     assert window.out == 8
 
 
+@pytest.mark.usefixtures("patient")
 @story
 async def test_who_writes_hears_meanwhile_what_was_taken():
     """The bridge answers a PING where it reads: that must not keep it from reading."""
@@ -292,6 +303,7 @@ async def test_who_writes_hears_meanwhile_what_was_taken():
         await sending
 
 
+@pytest.mark.usefixtures("patient")
 @story
 async def test_who_types_does_so_between_the_frames():
     uart = Uart(busy=(0,))
@@ -321,7 +333,7 @@ async def test_who_types_does_so_between_the_frames():
 async def all_told(host, uart):
     """The host knows of every byte, although it has written the last long ago."""
     while host.window.out:
-        assert await host._read(5)
+        assert await host._read(60)
     assert not uart.ring and host.window._total == uart.taken
 
 
@@ -393,15 +405,17 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("name", ["unix", *BOARDS])
 def test_micropython_tells_of_every_byte(name, unix_micropython):
     @story
     async def tell():
-        with contextlib.ExitStack() as stack:
+        async with contextlib.AsyncExitStack() as stack:
             if name == "unix":
                 process = await asyncio.create_subprocess_exec(
                     unix_micropython, "-c", COUNTS, stdin=PIPE, stdout=PIPE
                 )
+                stack.push_async_callback(process.wait)
                 stack.callback(process.kill)
                 transport = ProcessTransport(process)
             else:
@@ -422,7 +436,7 @@ def test_micropython_tells_of_every_byte(name, unix_micropython):
                 await host.send((link.COMMAND, '"%s"' % ("x" * size)))
                 assert await reported() == size
                 while host.window.out:
-                    assert await host._read(5)
+                    assert await host._read(60)
             assert host.window.counts and host.frames.bad == 0
 
     tell()

@@ -198,7 +198,7 @@ def test_the_command_chat_records_and_warns(tmp_path):
         finally:
             await relay.stop()
 
-    done = asyncio.run(asyncio.wait_for(run(), 60))
+    done = asyncio.run(asyncio.wait_for(run(), 180))
     assert done.returncode == 0, done.stderr
     assert "WARNING: --record" in done.stderr
     checked = mpseq("audit-transcript", tmp_path / "t.json", "--profile", "ana",

@@ -216,7 +216,7 @@ def test_ctrl_c_ends_with_a_report_of_what_was_done(tmp_path):
                 process.send_signal(signal.SIGINT)
                 break
         rest = process.stdout.read()
-        assert process.wait(30) == 130
+        assert process.wait(60) == 130
     finally:
         process.kill()
         process.wait()

@@ -71,7 +71,7 @@ class Stage:
             await device.expect("Confirmed", lambda f, n=number: f[0] >= n)
 
     async def assert_one_transcript(self, *names):
-        for _ in range(50):
+        for _ in range(600):
             states = [await self.devices[name].do("state") for name in names]
             if len({(s["count"], s["h"]) for s in states}) == 1:
                 return states

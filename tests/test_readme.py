@@ -57,7 +57,7 @@ async def _invite_and_hear(command, path):
 @pytest.mark.parametrize("runtime", ["cpython", "unix"])
 def test_the_program_is_invited_and_speaks(runtime, unix_micropython, tmp_path):
     command = [sys.executable] if runtime == "cpython" else [unix_micropython]
-    heard = asyncio.run(asyncio.wait_for(_invite_and_hear(command, tmp_path / "p.py"), 60))
+    heard = asyncio.run(asyncio.wait_for(_invite_and_hear(command, tmp_path / "p.py"), 180))
     assert heard == ("porch", "21.5 C out here", True)
 
 
@@ -78,6 +78,7 @@ async def _bridge_and_hear(path):
             ana.create("garden")
             while not said or "my key: " not in said[-1]:
                 said.append((await bridge.stdout.readline()).decode())
+                assert said[-1], f"the bridge has ended: {said}"
             key = bytes.fromhex(said[-1].split("my key: ")[1].strip())
             ana.invite([("porch", key)])
             async for event in ana.events():
@@ -92,4 +93,4 @@ async def _bridge_and_hear(path):
 
 
 def test_the_program_runs_on_an_emulated_board_behind_the_bridge(tmp_path):
-    asyncio.run(asyncio.wait_for(_bridge_and_hear(tmp_path / "porch.py"), 60))
+    asyncio.run(asyncio.wait_for(_bridge_and_hear(tmp_path / "porch.py"), 180))
