@@ -175,10 +175,14 @@ async def _heap_in_a_room():
             await me.expect("Text", lambda fields, name=one.name: fields[0] == name)
             for one in devices
         ]
-        # When all have everything: before that, what is on its way is a matter of luck.
         last = max(fields[2] for fields in heard)
         await me.expect("Confirmed", lambda fields: fields[0] >= last)
-        return (await me.do("state"))["free"]
+        # At rest: before that, what is on its way is a matter of luck.
+        free = [(await me.do("state"))["free"]]
+        while len(free) < 20 and free[-2:-1] != free[-1:]:
+            await asyncio.sleep(1)
+            free.append((await me.do("state"))["free"])
+        return free[-1]
     finally:
         for device in devices:
             await device.close()
