@@ -362,10 +362,9 @@ def test_a_room_is_named_before_the_board_can_be_gone_from_it(tmp_path, screen, 
 
     @story
     async def tell():
-        board = Socket(tmp_path).plug()
-        async with a_relay() as relay, bridging(board, relay):
-            await board.room.open()
-            board.pull()
+        with Socket(tmp_path) as board:
+            async with a_relay() as relay, bridging(board, relay):
+                await board.room.open()
         assert named == [True]
 
     tell()

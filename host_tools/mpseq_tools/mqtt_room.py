@@ -88,16 +88,14 @@ class _Way:
         self._entering = asyncio.ensure_future(self._client.__aenter__())
         self._entering.add_done_callback(self._entered)
         await asyncio.wait({self._entering, self._closed}, return_when=asyncio.FIRST_COMPLETED)
-        # Of a connection that ends before it has begun aiomqtt says nothing; of a refusal it does.
+        # Of a connection that ends before it has begun aiomqtt says nothing.
         await asyncio.wait({self._entering}, timeout=0.2)
-        if not self._entering.done():  # its thread may not have had its turn since
-            if self._refused:
-                return self._refused
+        if self._refused:
+            return self._refused
+        if not self._entering.done():
             raise link.CarrierLost("the broker closed the connection")
         try:
             self._entering.result()
-        except aiomqtt.MqttCodeError as error:
-            return _code(error.rc)
         except aiomqtt.MqttError as error:
             where = f"{self._room.host} port {self._room.port}"
             raise link.CarrierLost(f"no broker at {where} ({error})") from None

@@ -178,11 +178,13 @@ async def _heap_in_a_room():
         last = max(fields[2] for fields in heard)
         await me.expect("Confirmed", lambda fields: fields[0] >= last)
         # At rest: before that, what is on its way is a matter of luck.
-        free = [(await me.do("state"))["free"]]
-        while len(free) < 20 and free[-2:-1] != free[-1:]:
+        free = None
+        for _ in range(20):
+            before, free = free, (await me.do("state"))["free"]
+            if free == before:
+                break
             await asyncio.sleep(1)
-            free.append((await me.do("state"))["free"])
-        return free[-1]
+        return free
     finally:
         for device in devices:
             await device.close()
