@@ -2,11 +2,10 @@
 
 import os
 import pathlib
-import socket
 import subprocess
 
 import servers
-from servers import Server, free_port
+from servers import Server, free_port, listens
 
 # What a room needs, and CARRIERS.md tells: no queue is cut, and small packets do not wait.
 ROOM = ("max_queued_messages 0", "set_tcp_nodelay true")
@@ -60,14 +59,7 @@ class Mosquitto(Server):
     def start(self):
         """Starts it, and waits until it answers."""
         self._run([program(), "-c", self.folder / "conf"], stdout=subprocess.DEVNULL)
-        self._until(self._answers, lambda: self.log)
-
-    def _answers(self):
-        try:
-            socket.create_connection((self.host, self.port), 1).close()
-            return True
-        except OSError:
-            return False
+        self._until(lambda: listens(self.host, self.port), lambda: self.log)
 
     def address(self, room: str, who: str = "") -> str:
         """Of a room here; `who`: USER:PASSWORD."""

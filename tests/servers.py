@@ -29,6 +29,15 @@ def free_port(host: str = "127.0.0.1") -> int:
             return port
 
 
+def listens(host: str, port: int) -> bool:
+    """Whether somebody takes TCP connections there."""
+    try:
+        socket.create_connection((host, port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
 class Server:
     """A process that the test starts and ends, and may start again. A subclass has `name`,
     `start`, and in `_log` the path of the file that it writes."""

@@ -7,7 +7,6 @@ import pathlib
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +15,7 @@ import time
 import pytest
 from mosquitto import program as mosquitto
 from prosody import program as prosody
-from servers import free_port
+from servers import free_port, listens
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -67,10 +66,14 @@ class Terminal:
 
     def wait(self, pattern, seconds=60):
         """The match of a pattern in what is shown, once it is there."""
+        return self.until(lambda: re.search(pattern, self.shown), repr(pattern), seconds)
+
+    def until(self, condition, what, seconds=60):
+        """What `condition()` gives, once it gives something; a failure when this ends before."""
         end = time.monotonic() + seconds
-        while not (found := re.search(pattern, self.shown)):
+        while not (found := condition()):
             if time.monotonic() > end or self._process.poll() is not None:
-                pytest.fail(f"no {pattern!r} in\n{self.shown}", pytrace=False)
+                pytest.fail(f"no {what} in\n{self.shown}", pytrace=False)
             time.sleep(0.05)
         return found
 
@@ -83,17 +86,6 @@ class Terminal:
             self._process.kill()
             self._process.stdout.close()
             self._process.stdin.close()
-
-
-def until_it_listens(port):
-    end = time.monotonic() + 60
-    while True:
-        try:
-            return socket.create_connection(("localhost", port), 1).close()
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
 
 
 def moved(path, port, folder):
@@ -140,7 +132,7 @@ def test_two_desktops_and_an_emulated_board_talk(carrier, tmp_path):
     (tmp_path / "home").mkdir()
     server = Terminal(shlex.join(words), tmp_path / "home")
     try:
-        until_it_listens(port)
+        server.until(lambda: listens("localhost", port), "server")
         ana, ben = [terminal(elsewhere(line)) for line in chats]
         keys = [chat.wait(r"your key: ([0-9a-f]{64})")[1] for chat in (ana, ben)]
         for chat in (ana, ben):
